@@ -1,0 +1,22 @@
+"""Consents that a person gave, each with the version of its text."""
+
+import uuid
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.base import Table, stamp
+
+
+class Consent(Table, table=True):
+    """One consent (152-FZ: a document of its own, with version, time and purpose)."""
+
+    __tablename__ = "consent"
+    __table_args__ = (sa.UniqueConstraint("user_id", "kind", "version"),)
+
+    user_id: uuid.UUID = Field(foreign_key="app_user.id", ondelete="RESTRICT")
+    kind: str = Field(max_length=40)
+    version: str = Field(max_length=40)
+    client_address: str | None = Field(default=None, max_length=45)
+    withdrawn_at: datetime | None = stamp()

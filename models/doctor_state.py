@@ -1,0 +1,34 @@
+"""Where doctors are and whether they work: the part that changes all day."""
+
+import uuid
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.base import Table, point_rules, stamp
+
+
+class DoctorState(Table, table=True):
+    """A doctor's duty and last known position."""
+
+    __tablename__ = "doctor_state"
+    __table_args__ = (
+        *point_rules(),
+        sa.Index(
+            "ix_doctor_state_point",
+            sa.text("point(longitude, latitude)"),
+            postgresql_using="gist",
+            postgresql_where=sa.text("on_duty"),
+        ),
+    )
+
+    doctor_id: uuid.UUID = Field(
+        foreign_key="app_user.id", ondelete="RESTRICT", unique=True
+    )
+    on_duty: bool = Field(default=False)
+    duty_changed_at: datetime | None = stamp()
+    latitude: float | None = Field(default=None)
+    longitude: float | None = Field(default=None)
+    accuracy_m: float | None = Field(default=None)
+    position_at: datetime | None = stamp()

@@ -1,0 +1,26 @@
+"""Console sessions live here; the cookie holds a random id only."""
+
+import uuid
+from datetime import datetime
+
+from sqlmodel import Field
+
+from models.base import Table, TimestampTZ, stamp
+
+
+class StaffSession(Table, table=True):
+    """One signed-in browser of one member of staff, revocable at any moment."""
+
+    __tablename__ = "staff_session"
+
+    user_id: uuid.UUID = Field(
+        foreign_key="app_user.id", ondelete="RESTRICT", index=True
+    )
+    token_hash: str = Field(max_length=64, unique=True)
+    csrf_token: str = Field(max_length=64)
+    auth_version: int
+    client_address: str | None = Field(default=None, max_length=45)
+    user_agent: str | None = Field(default=None, max_length=300)
+    last_seen_at: datetime = Field(sa_type=TimestampTZ, nullable=False)
+    expires_at: datetime = Field(sa_type=TimestampTZ, nullable=False)
+    ended_at: datetime | None = stamp()

@@ -1,0 +1,23 @@
+"""The one clock: PostgreSQL's, which tests and the demo may set ahead."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+
+
+async def now(session: AsyncSession) -> datetime:
+    """Ask the database for the present moment (aware, UTC)."""
+    moment: datetime = await session.scalar(sa.select(sa.func.app_now()))  # type: ignore[assignment]
+    return moment
+
+
+async def shift(session: AsyncSession, seconds: float) -> None:
+    """Move this transaction's clock; only for the demo and test profiles."""
+    await session.execute(
+        sa.text("SELECT set_config('tot.clock_offset', :offset, true)"),
+        {"offset": f"{seconds} seconds"},
+    )

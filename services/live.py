@@ -1,0 +1,28 @@
+"""Wake-up calls: who watches is told, at commit, that a row has changed.
+
+A notification carries ids only. It is no record: a reader that missed one loads
+the present state anew.
+"""
+
+import json
+import uuid
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+CHANNEL = "tot_live"
+
+
+class Topic(StrEnum):
+    """What kind of row changed."""
+
+    CALL = "call"
+    DOCTOR = "doctor"
+    PRESENCE = "presence"
+
+
+async def announce(session: AsyncSession, topic: Topic, row_id: uuid.UUID) -> None:
+    """Tell every process, when this transaction commits, that the row changed."""
+    payload = json.dumps({"topic": topic.value, "id": str(row_id)})
+    await session.execute(sa.select(sa.func.pg_notify(CHANNEL, payload)))

@@ -2,14 +2,20 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from models.base import Table, TimestampTZ, stamp
 
 
 class StaffSession(Table, table=True):
-    """One signed-in browser of one member of staff, revocable at any moment."""
+    """One signed-in browser of one member of staff, revocable at any moment.
+
+    `flashes` wait here for the next page: a cookie is too small and too public.
+    """
 
     __tablename__ = "staff_session"
 
@@ -24,3 +30,7 @@ class StaffSession(Table, table=True):
     last_seen_at: datetime = Field(sa_type=TimestampTZ, nullable=False)
     expires_at: datetime = Field(sa_type=TimestampTZ, nullable=False)
     ended_at: datetime | None = stamp()
+    flashes: list[dict[str, Any]] = Field(
+        default_factory=list,
+        sa_column=sa.Column(JSONB, nullable=False, server_default="[]"),
+    )

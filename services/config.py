@@ -1,0 +1,109 @@
+"""Settings: everything that an operator may change, in one place."""
+
+import secrets
+from enum import StrEnum
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MINIMUM_SECRET_BYTES = 32
+
+
+class Profile(StrEnum):
+    """What the process is for; only demo and test may move the clock."""
+
+    DEMO = "demo"
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+    TEST = "test"
+
+
+class Settings(BaseSettings):
+    """Read from the environment with the prefix TOT_; DATABASE_URL has none."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TOT_", populate_by_name=True, extra="ignore"
+    )
+
+    profile: Profile = Profile.DEVELOPMENT
+    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    data_dir: Path = Path(".data")
+    base_url: str | None = None
+    allowed_hosts: list[str] = ["127.0.0.1", "localhost", "[::1]"]
+    cors_origins: list[str] = []
+    trusted_proxies: list[IPv4Network | IPv6Network] = []
+    tile_url: str = ""
+    log_level: str = "INFO"
+
+    secret_key: str = ""
+    secret_key_previous: str = ""
+    access_token_seconds: int = 600
+    refresh_token_days: int = 30
+    staff_session_hours: int = 12
+    staff_idle_minutes: int = 30
+
+    argon2_memory_kib: int = 19_456
+    argon2_time: int = 2
+    argon2_parallelism: int = 1
+
+    login_per_account: int = Field(default=10, description="per 5 minutes")
+    login_per_address: int = Field(default=30, description="per 5 minutes")
+    register_per_address: int = Field(default=10, description="per hour")
+    refresh_per_address: int = Field(default=120, description="per 5 minutes")
+    bookings_per_account: int = Field(default=30, description="per hour")
+    address_limit_factor: int = Field(default=0, description="0: 1,000 in the demo")
+    max_open_bookings: int = 10
+
+    pool_size: int = 10
+    pool_overflow: int = 10
+    statement_timeout_ms: int = 5000
+    max_body_bytes: int = 1_000_000
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.address_limit_factor == 0:
+            self.address_limit_factor = 1000 if self.profile is Profile.DEMO else 1
+        if self.base_url is None:
+            self.base_url = f"http://{self.host}:{self.port}"
+        self._settle_secret()
+        return self
+
+    def _settle_secret(self) -> None:
+        if not self.secret_key and self.profile is not Profile.PRODUCTION:
+            self.secret_key = _kept_secret(self.data_dir / "secret-key")
+        for key in filter(None, (self.secret_key, self.secret_key_previous)):
+            if len(key.encode()) < MINIMUM_SECRET_BYTES:
+                raise ValueError("TOT_SECRET_KEY is shorter than 32 bytes")
+        if not self.secret_key:
+            raise ValueError("TOT_SECRET_KEY must be set in production")
+
+    @property
+    def secure(self) -> bool:
+        """The console is reached over https, so cookies can be bound to it."""
+        return (self.base_url or "").startswith("https://")
+
+    @property
+    def clock_may_move(self) -> bool:
+        """Only the demo and tests may set the database's clock ahead."""
+        return self.profile in {Profile.DEMO, Profile.TEST}
+
+
+def _kept_secret(path: Path) -> str:
+    """Read the generated secret, or make one that only its owner can read."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

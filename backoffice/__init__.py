@@ -1,0 +1,1 @@
+"""The console of the staff, its command line, and the composition root."""

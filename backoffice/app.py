@@ -1,0 +1,62 @@
+"""The composition root: one application with the API, the console and its files."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+from backoffice.console import STATIC, Console
+from backoffice.headers import SecurityHeaders
+from services.config import Settings, get_settings
+from services.database import make_engine, make_sessions
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Listen for changes while the application runs; leave no connection behind."""
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(app.state.engine.dispose)
+        yield
+
+
+def create_app(
+    settings: Settings | None = None, database_url: str | None = None
+) -> FastAPI:
+    """Put the parts together. The engine connects on first use, not here."""
+    settings = settings or get_settings()
+    url = database_url or settings.database_url
+    if url is None:
+        raise ValueError("create_app needs the address of a database")
+    app = FastAPI(
+        title="TOT",
+        lifespan=lifespan,
+        middleware=_middleware(settings),
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.engine = make_engine(url, settings)
+    app.state.sessions = make_sessions(app.state.engine)
+    app.mount("/static", StaticFiles(directory=STATIC), name="tot_static")
+    app.add_route("/", to_console)
+    Console(app, settings)
+    return app
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    return [
+        Middleware(
+            SecurityHeaders, secure=settings.secure, tile_url=settings.tile_url
+        ),
+        Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts),
+    ]
+
+
+async def to_console(request: Request) -> RedirectResponse:
+    """Whoever types the bare address means the console."""
+    return RedirectResponse("/admin/")

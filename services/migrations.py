@@ -42,4 +42,4 @@ async def pending(session: AsyncSession) -> bool:
     if found is None:
         return True
     current = await session.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    return current != newest()
+    return bool(current != newest())

@@ -8,14 +8,15 @@ from pathlib import Path
 import psycopg
 import pytest
 import pytest_asyncio
-from services import migrations
-from services.config import Profile, Settings
-from services.database import Sessions, make_engine, make_sessions
-from services.embedded_postgres import EmbeddedPostgres
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services import migrations
+from services.config import Profile, Settings
+from services.database import Sessions, make_engine, make_sessions
+from services.embedded_postgres import EmbeddedPostgres
 
 TEMPLATE = "tot_template"
 SERVER = "TOT_TEST_SERVER"

@@ -32,7 +32,23 @@ TOUCHED = (
 APPEND_ONLY = ("audit_event", "booking_event")
 NEVER_DELETED = ("app_user", "assignment", "booking", "role_grant")
 
+# Each statement in a volatile function sees what was committed before it, so the
+# count after the lock includes the call of a rival who held the lock.
+COUNT_OPEN = """
+CREATE FUNCTION open_bookings_of(patient uuid) RETURNS integer
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('open_bookings', 0)
+                                # hashtextextended(patient::text, 0));
+  RETURN (SELECT count(*) FROM booking
+          WHERE patient_id = patient
+            AND status IN ('pending', 'assigned', 'accepted',
+                           'en_route', 'in_progress'));
+END $$
+"""
+
 FUNCTIONS = (
+    COUNT_OPEN,
     """
     CREATE FUNCTION touch_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -153,6 +169,7 @@ def downgrade() -> None:
         "touch_updated_at",
     ):
         _run(f"DROP FUNCTION {name}() CASCADE")
+    _run("DROP FUNCTION open_bookings_of(uuid)")
 
 
 def _run(sql: str) -> None:

@@ -1,8 +1,9 @@
 """Ids and stamps that every table shares."""
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from models import User
 from models.base import uuid7
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 
 def test_ids_are_version_7_and_rise_with_time() -> None:

@@ -1,0 +1,190 @@
+"""The command line: thin commands over services and the running of processes."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backoffice import demo as demo_day
+from backoffice.checks import check_catalogs, check_migrations
+from backoffice.running import ready_database, serve, work
+from services import invariants, staff, streets
+from services.actor import SYSTEM
+from services.config import Profile, Settings, get_settings
+from services.database import make_engine, make_sessions
+from services.edges import in_transaction
+from services.embedded_postgres import PostgresFailed, running_database
+from services.errors import DomainError
+from services.i18n import use_locale
+
+Result = TypeVar("Result")
+
+commands = typer.Typer(
+    help="TOT: the back office of a doctor house-call service.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """Say what is wrong and leave with a code that scripts can test."""
+    err.print(message, style="red", markup=False)
+    raise typer.Exit(code)
+
+
+def settings_or_fail() -> Settings:
+    """Read the settings; wrong ones are named one by one."""
+    try:
+        return get_settings()
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        fail("Wrong settings: " + "; ".join(lines), 2)
+
+
+def on_database(
+    work_on: Callable[[AsyncSession], Awaitable[Result]],
+) -> Result:
+    """Run a piece of work in one transaction on the settings' database."""
+    settings = settings_or_fail()
+
+    async def run(url: str) -> Result:
+        engine = make_engine(url, settings, pool_size=1)
+        try:
+            return await in_transaction(make_sessions(engine), work_on)
+        finally:
+            await engine.dispose()
+
+    try:
+        with ready_database(settings) as url, use_locale("en"):
+            return asyncio.run(run(url))
+    except (DomainError, PostgresFailed) as error:
+        fail(error.message if isinstance(error, DomainError) else str(error))
+
+
+def end_in_order() -> None:
+    """Turn SIGTERM into an ordinary exit, so that children are stopped too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+@commands.command("serve")
+def serve_command(
+    port: Annotated[int | None, typer.Option(help="TOT_PORT")] = None,
+) -> None:
+    """Run the application, with a worker beside it unless WORKER=0."""
+    end_in_order()
+    if port is not None:
+        os.environ["TOT_PORT"] = str(port)
+    settings = settings_or_fail()
+    worker = os.environ.get("WORKER", "1") != "0"
+    try:
+        with ready_database(settings):
+            out.print(f"Console: {settings.base_url}/admin/", highlight=False)
+            code = serve(settings, worker=worker)
+    except KeyboardInterrupt:
+        code = 0
+    except PostgresFailed as error:
+        fail(str(error))
+    raise typer.Exit(code)
+
+
+@commands.command()
+def worker() -> None:
+    """Run a worker by itself."""
+    settings = settings_or_fail()
+    with running_database(settings) as url:
+        work(settings, url)
+
+
+@commands.command()
+def demo(
+    port: Annotated[int, typer.Option(min=1, max=65_534)] = 8000,
+    speed: Annotated[float, typer.Option(min=0.1, max=100)] = 10,
+    reset: Annotated[bool, typer.Option("--reset", help="Start anew.")] = False,
+) -> None:
+    """Show a live day with simulated patients and doctors."""
+    end_in_order()
+    os.environ["TOT_PROFILE"] = Profile.DEMO.value
+    os.environ["TOT_PORT"] = str(port)
+    try:
+        raise typer.Exit(demo_day.run(settings_or_fail(), speed=speed, reset=reset))
+    except KeyboardInterrupt:
+        out.print("Stopped.")
+    except (PostgresFailed, demo_day.DemoFailed) as error:
+        fail(str(error))
+
+
+@commands.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    with running_database(settings_or_fail()), ready_database(settings_or_fail()):
+        out.print("The database is up to date.")
+
+
+@commands.command()
+def create_admin(
+    email: Annotated[str, typer.Option(prompt=True)],
+    first_name: Annotated[str, typer.Option(prompt=True)],
+    last_name: Annotated[str, typer.Option(prompt=True)],
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, envvar="TOT_ADMIN_PASSWORD")
+    ],
+) -> None:
+    """Make the first administrator."""
+    facts: dict[str, Any] = {
+        "email": email,
+        "first_name": first_name,
+        "last_name": last_name,
+        "password": password,
+    }
+    on_database(lambda session: staff.create_admin(session, SYSTEM, **facts))
+    out.print(f"Administrator {email} can sign in.", highlight=False)
+
+
+@commands.command()
+def load_streets(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+) -> None:
+    """Load streets from a CSV file: name,district,latitude,longitude."""
+    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    count = on_database(lambda session: streets.load_streets(session, SYSTEM, lines))
+    out.print(f"{count} streets loaded.")
+
+
+@commands.command("check-invariants")
+def check_invariants_command() -> None:
+    """Look for rows that contradict each other; exit code 1 if there are any."""
+    found = on_database(invariants.check)
+    for violation in found:
+        err.print(str(violation), style="red", markup=False)
+    if found:
+        raise typer.Exit(1)
+    out.print("All invariants hold.")
+
+
+@commands.command("check-migrations")
+def check_migrations_command() -> None:
+    """Fail if the models say something that the migrations do not make."""
+    check_migrations()
+    out.print("Models and migrations agree.")
+
+
+@commands.command("check-catalogs")
+def check_catalogs_command() -> None:
+    """Fail if a sentence has no Russian."""
+    missing = check_catalogs()
+    for line in missing:
+        err.print(line, style="red", markup=False)
+    if missing:
+        raise typer.Exit(1)
+    out.print("Every sentence is translated.")

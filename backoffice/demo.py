@@ -1,0 +1,89 @@
+"""`make demo`: a seeded city, the application, and a day that simulates itself."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from backoffice.running import ready_database, serve
+from backoffice.supervisor import Supervised
+from services.config import Settings
+
+READY_SECONDS = 60
+out = Console()
+
+
+class DemoFailed(RuntimeError):
+    """The demo cannot go on; the text says why."""
+
+
+def run(settings: Settings, *, speed: float, reset: bool) -> int:
+    """Seed if needed, serve, and let the day run beside until a signal."""
+    with ready_database(settings):
+        seed(reset=reset)
+        tell(settings)
+        day = Supervised(
+            day_arguments(settings, speed), {}, settings.data_dir / "day.log"
+        )
+        threading.Thread(target=_begin, args=(settings, day), daemon=True).start()
+        try:
+            return serve(settings, worker=True, log_file=settings.data_dir / "demo.log")
+        finally:
+            day.stop()
+
+
+def seed(*, reset: bool) -> None:
+    """Fill the city in a process of its own, whose progress is shown here."""
+    arguments = [sys.executable, "-m", "sandbox.seed"] + (["--reset"] if reset else [])
+    done = subprocess.run(arguments, check=False)
+    if done.returncode:
+        raise DemoFailed("The demo data could not be made; see the lines above.")
+
+
+def day_arguments(settings: Settings, speed: float) -> list[str]:
+    """How the simulated day is started: as a stranger who only speaks HTTP."""
+    return [
+        "-m",
+        "sandbox.day",
+        f"--base-url={settings.base_url}",
+        f"--speed={speed}",
+        f"--logins={logins_file(settings)}",
+    ]
+
+
+def logins_file(settings: Settings) -> Path:
+    """Where the demo keeps one login for each role."""
+    return settings.data_dir / "demo-logins.json"
+
+
+def tell(settings: Settings) -> None:
+    """Print the addresses and one login for each role."""
+    logins = json.loads(logins_file(settings).read_text())
+    table = Table("role", "login", "password", title="One login for each role")
+    for role, login in logins.items():
+        table.add_row(role, login["login"], login["password"])
+    out.print(table)
+    out.print(f"Console   {settings.base_url}/admin/", highlight=False)
+    out.print(
+        f"REST      {settings.base_url}/v1/  (document: /openapi.json)", highlight=False
+    )
+    out.print(f"Logs      {settings.data_dir}/demo.log, day.log", highlight=False)
+    out.print("Ctrl-C stops everything; the data stays for the next time.")
+
+
+def _begin(settings: Settings, day: Supervised) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{settings.base_url}/health/live", timeout=2):
+                day.start()
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)

@@ -1,0 +1,76 @@
+"""How the application, its worker and its database run together."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from backoffice.supervisor import Supervised
+from services import migrations
+from services.config import Settings, get_settings
+from services.embedded_postgres import running_database
+from services.logs import configure_logs
+from services.worker import run_worker
+
+
+@contextmanager
+def ready_database(settings: Settings) -> Iterator[str]:
+    """Give the URL of a running, migrated database for the length of the block."""
+    with running_database(settings) as url:
+        migrations.upgrade(url)
+        os.environ["DATABASE_URL"] = url
+        get_settings.cache_clear()
+        yield url
+
+
+def serve(settings: Settings, *, worker: bool, log_file: Path | None = None) -> int:
+    """Serve until a signal; the exit code is 0 after an orderly stop."""
+    child = Supervised(["-m", "backoffice", "worker"], {}, log_file)
+    if worker:
+        child.start()
+    try:
+        return run_app(settings, log_file)
+    finally:
+        if worker:
+            child.stop()
+
+
+def run_app(settings: Settings, log_file: Path | None = None) -> int:
+    """Run uvicorn in this process."""
+    configure_logs(settings.log_level)
+    if log_file is not None:
+        _log_to(log_file)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            "backoffice.app:create_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=3,
+            timeout_keep_alive=30,
+            ws_max_size=16_384,
+        )
+    )
+    server.run()
+    return 0 if server.started else 1
+
+
+def work(settings: Settings, url: str) -> None:
+    """Run one worker in this process."""
+    configure_logs(settings.log_level)
+    asyncio.run(run_worker(url, settings))
+
+
+def _log_to(path: Path) -> None:
+    root = logging.getLogger()
+    target = logging.FileHandler(path)
+    target.setFormatter(root.handlers[0].formatter)
+    root.handlers[:] = [target]

@@ -1,0 +1,106 @@
+"""Jobs: work that outlives its request, on the same PostgreSQL.
+
+A job is enqueued in its caller's transaction: rolled back, it never was. Arguments
+are ids only. A body runs in a transaction of its own and must bear being run twice.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import procrastinate
+import sqlalchemy as sa
+import structlog
+from procrastinate import JobContext, PsycopgConnector
+from procrastinate.jobs import Status
+from sqlalchemy.engine import make_url
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services import housekeeping
+from services.database import Sessions
+from services.edges import in_transaction
+
+Body = Callable[..., Awaitable[None]]
+
+STALLED_SECONDS = 30.0
+ATTEMPTS = 5
+
+log = structlog.get_logger(__name__)
+queue = procrastinate.App(connector=PsycopgConnector())
+
+
+def job(name: str, **options: Any) -> Callable[[Body], Body]:
+    """Register `async def body(session, **ids)` under a name such as "noun.verb"."""
+
+    def register(body: Body) -> Body:
+        async def run(context: JobContext, /, **ids: Any) -> None:
+            sessions: Sessions = context.additional_context["sessions"]
+            await in_transaction(sessions, lambda session: body(session, **ids))
+
+        task_options = {"retry": procrastinate.RetryStrategy(max_attempts=ATTEMPTS)}
+        queue.task(name=name, pass_context=True, **(task_options | options))(run)
+        return body
+
+    return register
+
+
+async def enqueue(session: AsyncSession, name: str, **ids: Any) -> None:
+    """Add a job that exists exactly if the session's transaction commits."""
+    connection = await session.connection()
+    raw = (await connection.get_raw_connection()).driver_connection
+    deferrer = queue.configure_task(name, connection=raw)
+    await deferrer.defer_async(**{key: str(value) for key, value in ids.items()})
+
+
+def connected(url: str) -> procrastinate.App:
+    """Give the queue a pool of its own on the database of the URL."""
+    plain = make_url(url).set(drivername="postgresql")
+    connector = PsycopgConnector(
+        conninfo=plain.render_as_string(hide_password=False),
+        kwargs={"options": "-c search_path=public,jobs -c timezone=UTC"},
+        min_size=1,
+        max_size=6,
+    )
+    return queue.with_connector(connector)
+
+
+async def heartbeat_age(session: AsyncSession) -> float | None:
+    """Seconds since any worker last showed life; None if there never was one."""
+    age = await session.scalar(
+        sa.text(
+            "SELECT extract(epoch FROM now() - max(last_heartbeat))"
+            " FROM procrastinate_workers"
+        )
+    )
+    return None if age is None else float(age)
+
+
+async def reap(app: procrastinate.App) -> int:
+    """Revive the jobs of dead workers, and give up those that keep killing them."""
+    stalled = await app.job_manager.get_stalled_jobs(
+        seconds_since_heartbeat=STALLED_SECONDS
+    )
+    for found in (stalled := list(stalled)):
+        if found.attempts >= ATTEMPTS:
+            await app.job_manager.finish_job(
+                found, status=Status.FAILED, delete_job=False
+            )
+            log.error("job given up", job_id=found.id, task=found.task_name)
+        else:
+            await app.job_manager.retry_job(found)
+            log.warning("job revived", job_id=found.id, task=found.task_name)
+    return len(stalled)
+
+
+@queue.periodic(cron="* * * * *", periodic_id="reap")
+@queue.task(name="jobs.reap", pass_context=True)
+async def reap_periodically(context: JobContext, timestamp: int) -> None:
+    """Look for jobs of dead workers every minute."""
+    await reap(context.app)
+
+
+@queue.periodic(cron="*/10 * * * *", periodic_id="tidy")
+@queue.task(name="housekeeping.tidy", pass_context=True)
+async def tidy_periodically(context: JobContext, timestamp: int) -> None:
+    """Delete what has run out, every ten minutes."""
+    sessions: Sessions = context.additional_context["sessions"]
+    await in_transaction(sessions, housekeeping.tidy)

@@ -1,0 +1,119 @@
+"""Whether doctors work now, and where they are."""
+
+import uuid
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import Assignment, DoctorProfile, DoctorState
+from models.base import uuid7
+from models.role_grant import Role
+from services import audit, clock, live
+from services.actor import Actor
+from services.eligibility import lock_doctors
+from services.errors import Forbidden, NotFound, VisitUnderWay
+from services.permissions import Permission, demand
+
+
+async def set_duty(
+    session: AsyncSession,
+    actor: Actor,
+    on_duty: bool,
+    doctor_id: uuid.UUID | None = None,
+) -> None:
+    """Begin or end a doctor's work; a visit under way has to end first.
+
+    Visits planned for later stay with the doctor, and the board shows them red.
+    """
+    doctor_id = await _whose(session, actor, doctor_id)
+    await lock_doctors(session, doctor_id)
+    if not on_duty and await _under_way(session, doctor_id):
+        raise VisitUnderWay
+    row = insert(DoctorState).values(
+        id=uuid7(),
+        doctor_id=doctor_id,
+        on_duty=on_duty,
+        duty_changed_at=await clock.now(session),
+    )
+    changed = await session.execute(
+        row.on_conflict_do_update(
+            index_elements=["doctor_id"],
+            set_={
+                "on_duty": row.excluded.on_duty,
+                "duty_changed_at": row.excluded.duty_changed_at,
+            },
+            where=col(DoctorState.on_duty) != row.excluded.on_duty,
+        ).returning(col(DoctorState.id))
+    )
+    if changed.one_or_none() is not None:
+        action = "doctor.on_duty" if on_duty else "doctor.off_duty"
+        audit.record(session, actor, action, "doctor", doctor_id)
+        await live.announce(session, live.Topic.DOCTOR, doctor_id)
+
+
+async def set_position(
+    session: AsyncSession,
+    actor: Actor,
+    latitude: float,
+    longitude: float,
+    accuracy_m: float | None = None,
+    at: datetime | None = None,
+) -> None:
+    """Remember where the doctor is; news from the past never hide fresher ones.
+
+    A clock that runs ahead counts as now, or it would silence all that follows.
+    """
+    doctor_id = await _whose(session, actor, None)
+    now = await clock.now(session)
+    row = insert(DoctorState).values(
+        id=uuid7(),
+        doctor_id=doctor_id,
+        on_duty=False,
+        latitude=latitude,
+        longitude=longitude,
+        accuracy_m=accuracy_m,
+        position_at=min(at or now, now),
+    )
+    written = ("latitude", "longitude", "accuracy_m", "position_at")
+    changed = await session.execute(
+        row.on_conflict_do_update(
+            index_elements=["doctor_id"],
+            set_={name: row.excluded[name] for name in written},
+            where=sa.func.coalesce(
+                col(DoctorState.position_at) <= row.excluded.position_at, sa.true()
+            ),
+        ).returning(col(DoctorState.id))
+    )
+    if changed.one_or_none() is not None:
+        await live.announce(session, live.Topic.DOCTOR, doctor_id)
+
+
+async def _whose(
+    session: AsyncSession, actor: Actor, doctor_id: uuid.UUID | None
+) -> uuid.UUID:
+    """A doctor acts for themselves; a dispatcher says for whom."""
+    demand(actor, Permission.DOCTOR_DUTY)
+    if actor.acting_as is Role.DOCTOR:
+        if doctor_id not in {None, actor.user_id}:
+            raise Forbidden
+        doctor_id = actor.user_id
+    query = select(DoctorProfile.user_id).where(col(DoctorProfile.user_id) == doctor_id)
+    found = (await session.exec(query)).one_or_none()
+    if found is None:
+        raise NotFound("There is no such doctor.")
+    return found
+
+
+async def _under_way(session: AsyncSession, doctor_id: uuid.UUID) -> bool:
+    query = sa.exists().where(
+        col(Assignment.doctor_id) == doctor_id,
+        col(Assignment.released_at).is_(None),
+        sa.or_(
+            col(Assignment.departed_at).is_not(None),
+            col(Assignment.started_at).is_not(None),
+        ),
+    )
+    return bool(await session.scalar(sa.select(query)))

@@ -1,0 +1,174 @@
+"""Who can be assigned to a call, and every reason why somebody cannot."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import (
+    Assignment,
+    Booking,
+    DoctorProfile,
+    DoctorState,
+    Outcome,
+    RoleGrant,
+    User,
+)
+from models.role_grant import Role
+from models.specialization import Specialization
+from services import words
+from services.clock import MOSCOW
+from services.errors import DoctorNotEligible, NotFound
+from services.i18n import Lazy, gettext
+from services.planning import Plan, Point, point_of
+
+DUTY_NEEDED_WITHIN = timedelta(hours=2)
+
+NOT_APPROVED = "not_approved"
+BLOCKED = "blocked"
+WRONG_SPECIALIZATION = "wrong_specialization"
+LICENCE_EXPIRES = "licence_expires"
+DOCUMENTS_EXPIRE = "documents_expire"
+OFF_DUTY = "off_duty"
+OWN_CALL = "own_call"
+DECLINED = "declined"
+
+TEXTS = {
+    NOT_APPROVED: Lazy("not approved"),
+    BLOCKED: Lazy("blocked"),
+    WRONG_SPECIALIZATION: Lazy("not a {specialization}"),
+    LICENCE_EXPIRES: Lazy("licence valid until {day}"),
+    DOCUMENTS_EXPIRE: Lazy("documents valid until {day}"),
+    OFF_DUTY: Lazy("off duty"),
+    OWN_CALL: Lazy("their own call"),
+    DECLINED: Lazy("declined this call"),
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason with the facts that its sentence needs."""
+
+    code: str
+    facts: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The reason in a few words of the reader's language."""
+        facts = {name: _shown(value) for name, value in self.facts}
+        return gettext(TEXTS[self.code], **facts)
+
+
+def _shown(fact: Any) -> str:
+    if isinstance(fact, date):
+        return fact.strftime("%d.%m.%Y")
+    return words.label(fact).lower()
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Everything about a doctor that decides whether they may take a call."""
+
+    user: User
+    profile: DoctorProfile
+    state: DoctorState | None
+    has_role: bool
+    declined: bool
+
+    @property
+    def on_duty(self) -> bool:
+        """The doctor is at work now."""
+        return self.state is not None and self.state.on_duty
+
+    @property
+    def origin(self) -> Point | None:
+        """The last position, else home."""
+        position = point_of(self.state)
+        home = (self.profile.home_latitude, self.profile.home_longitude)
+        if position is None and home[0] is not None and home[1] is not None:
+            return home[0], home[1]
+        return position
+
+
+async def lock_doctors(session: AsyncSession, *doctor_ids: uuid.UUID) -> None:
+    """Take the doctors' rows, always sorted, so that rivals never deadlock."""
+    query = (
+        sa.select(col(DoctorProfile.user_id))
+        .where(col(DoctorProfile.user_id).in_(doctor_ids))
+        .order_by(col(DoctorProfile.user_id))
+        .with_for_update()
+    )
+    await session.execute(query)
+
+
+async def load_doctor(
+    session: AsyncSession, doctor_id: uuid.UUID, booking: Booking
+) -> Doctor:
+    """Read a locked doctor afresh, as the row stands after the lock."""
+    has_role = sa.exists().where(
+        col(RoleGrant.user_id) == doctor_id,
+        col(RoleGrant.role) == Role.DOCTOR,
+        col(RoleGrant.revoked_at).is_(None),
+    )
+    declined = sa.exists().where(
+        col(Assignment.booking_id) == booking.id,
+        col(Assignment.doctor_id) == doctor_id,
+        col(Assignment.outcome) == Outcome.DECLINED,
+    )
+    query = (
+        sa.select(User, DoctorProfile, DoctorState, has_role, declined)
+        .join(DoctorProfile, col(DoctorProfile.user_id) == col(User.id))
+        .outerjoin(DoctorState, col(DoctorState.doctor_id) == col(User.id))
+        .where(col(User.id) == doctor_id)
+        .execution_options(populate_existing=True)
+    )
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such doctor.")
+    return Doctor(*row)
+
+
+def reasons_against(
+    doctor: Doctor, booking: Booking, plan: Plan, now: datetime
+) -> list[Reason]:
+    """List every reason why this doctor cannot take this call at this time."""
+    last_day = plan.closes.astimezone(MOSCOW).date()
+    profile = doctor.profile
+    documents = profile.documents_valid_until
+    wanted: Specialization = booking.specialization
+    checks = (
+        (profile.approved_at is None or not doctor.has_role, Reason(NOT_APPROVED)),
+        (doctor.user.blocked_at is not None, Reason(BLOCKED)),
+        (
+            wanted.value not in profile.specializations,
+            Reason(WRONG_SPECIALIZATION, (("specialization", wanted),)),
+        ),
+        (
+            profile.licence_expires_on < last_day,
+            Reason(LICENCE_EXPIRES, (("day", profile.licence_expires_on),)),
+        ),
+        (
+            documents is not None and documents < last_day,
+            Reason(DOCUMENTS_EXPIRE, (("day", documents),)),
+        ),
+        (
+            not doctor.on_duty and plan.opens < now + DUTY_NEEDED_WITHIN,
+            Reason(OFF_DUTY),
+        ),
+        (doctor.user.id == booking.patient_id, Reason(OWN_CALL)),
+        (doctor.declined, Reason(DECLINED)),
+    )
+    return [reason for holds, reason in checks if holds]
+
+
+def refuse(reasons: list[Reason]) -> None:
+    """Raise DoctorNotEligible when there is any reason."""
+    if reasons:
+        raise DoctorNotEligible(
+            reasons=[reason.code for reason in reasons],
+            reasons_text=", ".join(reason.text for reason in reasons),
+        )

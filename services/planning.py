@@ -1,0 +1,180 @@
+"""When a doctor can be where: lengths of visits, travel, the earliest free start."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import asin, ceil, cos, radians, sin, sqrt
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import Range
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import Assignment, Booking
+from services import settings
+
+EARTH_KM = 6371.0
+DETOUR, SPEED_KMH, GETTING_OUT_MINUTES = 1.4, 25.0, 5
+BLIND_TRAVEL_MINUTES = 30
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Busy:
+    """One unreleased turn of a doctor: its plan and where it takes place."""
+
+    booking_id: uuid.UUID
+    number: int
+    stop_id: uuid.UUID
+    starts: datetime
+    planned_start: datetime
+    ends: datetime
+    point: Point | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A start with the window it needs: travel before, the visit after."""
+
+    start: datetime
+    travel_minutes: int
+    visit_minutes: int
+
+    @property
+    def opens(self) -> datetime:
+        """When the doctor sets out."""
+        return self.start - timedelta(minutes=self.travel_minutes)
+
+    @property
+    def closes(self) -> datetime:
+        """When the visit should be over."""
+        return self.start + timedelta(minutes=self.visit_minutes)
+
+    @property
+    def window(self) -> Range[datetime]:
+        """The span that no other stop may overlap."""
+        return Range(self.opens, self.closes, bounds="[)")
+
+
+def distance_km(one: Point, other: Point) -> float:
+    """Measure the straight line between two points of (latitude, longitude)."""
+    north, south = radians(one[0]), radians(other[0])
+    chord = (
+        sin((south - north) / 2) ** 2
+        + cos(north) * cos(south) * sin(radians(other[1] - one[1]) / 2) ** 2
+    )
+    return 2 * EARTH_KM * asin(min(1.0, sqrt(chord)))
+
+
+def travel_minutes(origin: Point | None, target: Point | None) -> int:
+    """Guess the way through town; without both points half an hour."""
+    if origin is None or target is None:
+        return BLIND_TRAVEL_MINUTES
+    road = distance_km(origin, target) * DETOUR
+    return ceil(road / SPEED_KMH * 60) + GETTING_OUT_MINUTES
+
+
+def point_of(place: object) -> Point | None:
+    """Give the point of anything that may have latitude and longitude."""
+    latitude = getattr(place, "latitude", None)
+    longitude = getattr(place, "longitude", None)
+    if latitude is None or longitude is None:
+        return None
+    return latitude, longitude
+
+
+async def visit_minutes(session: AsyncSession, booking: Booking) -> int:
+    """How long such a visit is planned to take."""
+    key = settings.visit_minutes_key(booking.call_type, booking.specialization)
+    return await settings.get(session, key)
+
+
+async def busy_times(
+    session: AsyncSession, doctor_id: uuid.UUID, *, besides: uuid.UUID
+) -> list[Busy]:
+    """List the doctor's unreleased turns by their windows, but for one booking's."""
+    query = (
+        sa.select(Assignment, Booking)
+        .join(Booking, col(Booking.id) == col(Assignment.booking_id))
+        .where(
+            col(Assignment.doctor_id) == doctor_id,
+            col(Assignment.released_at).is_(None),
+            col(Assignment.booking_id) != besides,
+        )
+        .order_by(sa.func.lower(col(Assignment.planned_window)))
+    )
+    return [
+        _busy(turn, booking) for turn, booking in (await session.execute(query)).all()
+    ]
+
+
+def _busy(turn: Assignment, booking: Booking) -> Busy:
+    window = turn.planned_window
+    assert window.lower is not None  # noqa: S101 - a CHECK of the table
+    assert window.upper is not None  # noqa: S101 - a CHECK of the table
+    return Busy(
+        booking.id,
+        booking.number,
+        turn.stop_id,
+        window.lower,
+        turn.planned_start,
+        window.upper,
+        point_of(booking),
+    )
+
+
+@dataclass(frozen=True)
+class Day:
+    """A doctor's plans around one call: where they stand and what they have."""
+
+    busy: Sequence[Busy]
+    origin: Point | None
+    target: Point | None
+    stop_id: uuid.UUID
+    visit_minutes: int
+    now: datetime
+
+    def at(self, start: datetime) -> Plan:
+        """Plan a visit at this very start, coming from the stop before it."""
+        before = [each for each in self.busy if each.planned_start < start]
+        if before and before[-1].stop_id == self.stop_id:
+            return Plan(start, 0, self.visit_minutes)
+        origin = before[-1].point if before else self.origin
+        return Plan(start, travel_minutes(origin, self.target), self.visit_minutes)
+
+    def clash(self, plan: Plan) -> Busy | None:
+        """Find the first turn at another stop that overlaps the plan."""
+        for each in self._elsewhere():
+            if each.starts < plan.closes and plan.opens < each.ends:
+                return each
+        return None
+
+    def earliest(self, not_before: datetime) -> Plan:
+        """Find the first free start that is not before the given moment.
+
+        A second call at a stop comes right after the first one there.
+        """
+        same_stop = [each.ends for each in self.busy if each.stop_id == self.stop_id]
+        not_before = max([not_before, *same_stop])
+        borders = [self.now, *(each.ends for each in self.busy)]
+        plans = [
+            self._arriving(border, not_before)
+            for border in borders
+            if border >= self.now
+        ]
+        free = [plan for plan in plans if self.clash(plan) is None]
+        return min(free, key=lambda plan: plan.start)
+
+    def _elsewhere(self) -> list[Busy]:
+        return [each for each in self.busy if each.stop_id != self.stop_id]
+
+    def _arriving(self, border: datetime, not_before: datetime) -> Plan:
+        """Set out at the border, or later if that would be too early."""
+        last = [each for each in self.busy if each.ends <= border]
+        origin = last[-1].point if last else self.origin
+        travel = travel_minutes(origin, self.target)
+        if last and last[-1].stop_id == self.stop_id:
+            travel = 0
+        return self.at(max(border + timedelta(minutes=travel), not_before))

@@ -210,7 +210,7 @@ async def _place(
 
 
 def _demand_of_clinic(booking: Booking, doctor: Doctor) -> None:
-    if doctor.profile.clinic_id != booking.clinic_id:
+    if doctor.clinic_id != booking.clinic_id:
         raise NotFound("There is no such doctor.")
 
 
@@ -218,7 +218,7 @@ async def _plan(step: Step, doctor: Doctor, planned_start: datetime | None) -> P
     """Find or check the start; refuse with every reason, or with what clashes."""
     booking = step.booking
     day = Day(
-        await planning.busy_times(step.session, doctor.user.id, besides=booking.id),
+        await planning.busy_times(step.session, doctor.doctor_id, besides=booking.id),
         doctor.origin,
         planning.point_of(booking),
         booking.stop_id,

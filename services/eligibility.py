@@ -1,6 +1,7 @@
 """Who can be assigned to a call, and every reason why somebody cannot."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from services import words
 from services.clock import MOSCOW
 from services.errors import DoctorNotEligible, NotFound
 from services.i18n import Lazy, gettext
-from services.planning import Plan, Point, point_of
+from services.planning import Plan, Point, point, point_of
 
 DUTY_NEEDED_WITHIN = timedelta(hours=2)
 
@@ -73,25 +74,22 @@ def _shown(fact: Any) -> str:
 class Doctor:
     """Everything about a doctor that decides whether they may take a call."""
 
-    user: User
-    profile: DoctorProfile
-    state: DoctorState | None
-    has_role: bool
+    doctor_id: uuid.UUID
+    approved: bool
+    blocked: bool
+    specializations: Sequence[str]
+    licence_expires_on: date
+    documents_valid_until: date | None
+    on_duty: bool
     declined: bool
-
-    @property
-    def on_duty(self) -> bool:
-        """The doctor is at work now."""
-        return self.state is not None and self.state.on_duty
+    clinic_id: uuid.UUID | None
+    position: Point | None
+    home: Point | None
 
     @property
     def origin(self) -> Point | None:
         """The last position, else home."""
-        position = point_of(self.state)
-        home = (self.profile.home_latitude, self.profile.home_longitude)
-        if position is None and home[0] is not None and home[1] is not None:
-            return home[0], home[1]
-        return position
+        return self.position or self.home
 
 
 async def lock_doctors(session: AsyncSession, *doctor_ids: uuid.UUID) -> None:
@@ -129,7 +127,29 @@ async def load_doctor(
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise NotFound("There is no such doctor.")
-    return Doctor(*row)
+    return _doctor(*row)
+
+
+def _doctor(
+    user: User,
+    profile: DoctorProfile,
+    state: DoctorState | None,
+    has_role: bool,
+    declined: bool,
+) -> Doctor:
+    return Doctor(
+        doctor_id=user.id,
+        approved=profile.approved_at is not None and has_role,
+        blocked=user.blocked_at is not None,
+        specializations=profile.specializations,
+        licence_expires_on=profile.licence_expires_on,
+        documents_valid_until=profile.documents_valid_until,
+        on_duty=state is not None and state.on_duty,
+        declined=declined,
+        clinic_id=profile.clinic_id,
+        position=point_of(state) if state is not None else None,
+        home=point(profile.home_latitude, profile.home_longitude),
+    )
 
 
 def reasons_against(
@@ -137,29 +157,23 @@ def reasons_against(
 ) -> list[Reason]:
     """List every reason why this doctor cannot take this call at this time."""
     last_day = plan.closes.astimezone(MOSCOW).date()
-    profile = doctor.profile
-    documents = profile.documents_valid_until
+    licence, documents = doctor.licence_expires_on, doctor.documents_valid_until
     wanted: Specialization = booking.specialization
+    soon = plan.opens < now + DUTY_NEEDED_WITHIN
     checks = (
-        (profile.approved_at is None or not doctor.has_role, Reason(NOT_APPROVED)),
-        (doctor.user.blocked_at is not None, Reason(BLOCKED)),
+        (not doctor.approved, Reason(NOT_APPROVED)),
+        (doctor.blocked, Reason(BLOCKED)),
         (
-            wanted.value not in profile.specializations,
+            wanted.value not in doctor.specializations,
             Reason(WRONG_SPECIALIZATION, (("specialization", wanted),)),
         ),
-        (
-            profile.licence_expires_on < last_day,
-            Reason(LICENCE_EXPIRES, (("day", profile.licence_expires_on),)),
-        ),
+        (licence < last_day, Reason(LICENCE_EXPIRES, (("day", licence),))),
         (
             documents is not None and documents < last_day,
             Reason(DOCUMENTS_EXPIRE, (("day", documents),)),
         ),
-        (
-            not doctor.on_duty and plan.opens < now + DUTY_NEEDED_WITHIN,
-            Reason(OFF_DUTY),
-        ),
-        (doctor.user.id == booking.patient_id, Reason(OWN_CALL)),
+        (soon and not doctor.on_duty, Reason(OFF_DUTY)),
+        (doctor.doctor_id == booking.patient_id, Reason(OWN_CALL)),
         (doctor.declined, Reason(DECLINED)),
     )
     return [reason for holds, reason in checks if holds]

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Assignment, Booking
+from models import Assignment, Booking, DoctorState
 from services import settings
 
 EARTH_KM = 6371.0
@@ -76,13 +76,16 @@ def travel_minutes(origin: Point | None, target: Point | None) -> int:
     return ceil(road / SPEED_KMH * 60) + GETTING_OUT_MINUTES
 
 
-def point_of(place: object) -> Point | None:
-    """Give the point of anything that may have latitude and longitude."""
-    latitude = getattr(place, "latitude", None)
-    longitude = getattr(place, "longitude", None)
+def point(latitude: float | None, longitude: float | None) -> Point | None:
+    """Make a point of two columns that are set together or not at all."""
     if latitude is None or longitude is None:
         return None
     return latitude, longitude
+
+
+def point_of(place: Booking | DoctorState) -> Point | None:
+    """Give the point of a call or of a doctor."""
+    return point(place.latitude, place.longitude)
 
 
 async def visit_minutes(session: AsyncSession, booking: Booking) -> int:

@@ -201,7 +201,20 @@ class EmbeddedPostgres:
         except psycopg.OperationalError:
             return False
 
+    def _forget_the_dead(self) -> None:
+        # A killed server that nobody buried still has its pid, and PostgreSQL
+        # would take it for a living rival.
+        lock = self.data / "postmaster.pid"
+        try:
+            pid = int(lock.read_text().split()[0])
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, ValueError, IndexError):
+            return
+        if state in {"Z", "X"}:
+            lock.unlink()
+
     def _launch(self) -> None:
+        self._forget_the_dead()
         # A path of a socket may have 107 bytes, so it cannot live in the checkout.
         socket = Path(tempfile.mkdtemp(prefix="tot-pg-"))
         self._give(socket)

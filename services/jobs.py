@@ -4,7 +4,8 @@ A job is enqueued in its caller's transaction: rolled back, it never was. Argume
 are ids only. A body runs in a transaction of its own and must bear being run twice.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import procrastinate
@@ -51,8 +52,13 @@ async def enqueue(session: AsyncSession, name: str, **ids: Any) -> None:
     await deferrer.defer_async(**{key: str(value) for key, value in ids.items()})
 
 
-def connected(url: str) -> procrastinate.App:
-    """Give the queue a pool of its own on the database of the URL."""
+@contextmanager
+def connected(url: str) -> Iterator[procrastinate.App]:
+    """Give the queue a pool of its own on the database of the URL.
+
+    Swapped in place, because periodic tasks defer through the queue they were
+    registered on.
+    """
     plain = make_url(url).set(drivername="postgresql")
     connector = PsycopgConnector(
         conninfo=plain.render_as_string(hide_password=False),
@@ -60,7 +66,8 @@ def connected(url: str) -> procrastinate.App:
         min_size=1,
         max_size=6,
     )
-    return queue.with_connector(connector)
+    with queue.replace_connector(connector) as app:
+        yield app
 
 
 async def heartbeat_age(session: AsyncSession) -> float | None:

@@ -20,16 +20,16 @@ async def run_worker(url: str, settings: Settings) -> None:
     """Work until told to stop; the supervisor starts a fresh one after an exit."""
     engine = make_engine(url, settings, pool_size=5, max_overflow=5)
     sessions = make_sessions(engine)
-    app = jobs.connected(url)
     watch = asyncio.create_task(_watch(sessions))
     try:
-        async with app.open_async():
-            await app.run_worker_async(
-                concurrency=4,
-                additional_context={"sessions": sessions},
-                delete_jobs="successful",
-                shutdown_graceful_timeout=10,
-            )
+        with jobs.connected(url) as app:
+            async with app.open_async():
+                await app.run_worker_async(
+                    concurrency=4,
+                    additional_context={"sessions": sessions},
+                    delete_jobs="successful",
+                    shutdown_graceful_timeout=10,
+                )
     finally:
         watch.cancel()
         await engine.dispose()

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
+from api.app import install_api
 from backoffice.console import STATIC, Console
 from backoffice.headers import SecurityHeaders
-from services.config import Settings, get_settings
+from services.config import Profile, Settings, get_settings
 from services.database import make_engine, make_sessions
 
 
@@ -32,18 +33,21 @@ def create_app(
     url = database_url or settings.database_url
     if url is None:
         raise ValueError("create_app needs the address of a database")
+    production = settings.profile is Profile.PRODUCTION
     app = FastAPI(
         title="TOT",
         lifespan=lifespan,
         middleware=_middleware(settings),
         docs_url=None,
         redoc_url=None,
+        openapi_url=None if production else "/openapi.json",
     )
     app.state.settings = settings
     app.state.engine = make_engine(url, settings)
     app.state.sessions = make_sessions(app.state.engine)
     app.mount("/static", StaticFiles(directory=STATIC), name="tot_static")
     app.add_route("/", to_console)
+    install_api(app, settings)
     Console(app, settings)
     return app
 

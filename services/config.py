@@ -103,7 +103,16 @@ def _kept_secret(path: Path) -> str:
     return path.read_text().strip()
 
 
+_given: list[Settings] = []
+
+
 @lru_cache
 def get_settings() -> Settings:
     """The settings of this process, read once."""
-    return Settings()
+    return _given[0] if _given else Settings()
+
+
+def use_settings(settings: Settings) -> None:
+    """Go on with these instead of the environment's, as tests do."""
+    _given[:] = [settings]
+    get_settings.cache_clear()

@@ -4,6 +4,7 @@ import unicodedata
 from datetime import date
 from typing import Annotated, Self
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -48,6 +49,20 @@ def _phone(value: object) -> str:
     return phone
 
 
+def _email(value: object) -> str:
+    """Accept one spelling of each address: ASCII before the @, small letters."""
+    try:
+        checked = validate_email(
+            value,  # type: ignore[arg-type]
+            allow_smtputf8=False,
+            check_deliverability=False,
+            test_environment=True,
+        )
+    except (EmailNotValidError, TypeError, AttributeError):
+        raise ValueError(gettext("This is not an e-mail address")) from None
+    return (checked.ascii_email or checked.normalized).lower()
+
+
 def _day_of_a_life(value: date) -> date:
     if value < FIRST_DAY:
         raise ValueError(gettext("This day is too long ago"))
@@ -62,6 +77,7 @@ Name = Annotated[Line, StringConstraints(max_length=100)]
 Short = Annotated[Line, StringConstraints(max_length=20)]
 Comment = Annotated[Prose, StringConstraints(max_length=1000)]
 Phone = Annotated[str, BeforeValidator(_phone)]
+Email = Annotated[str, BeforeValidator(_email)]
 BirthDate = Annotated[date, AfterValidator(_day_of_a_life)]
 Moment = AwareDatetime
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]

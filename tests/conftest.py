@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services import migrations
-from services.config import Profile, Settings
+from services.config import Profile, Settings, use_settings
 from services.database import Sessions, make_engine, make_sessions
 from services.embedded_postgres import EmbeddedPostgres
 
@@ -61,7 +61,7 @@ def database_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The settings of tests: a cheap password hash, a folder of their own."""
-    return Settings(
+    made = Settings(
         profile=Profile.TEST,
         database_url=database_url,
         data_dir=tmp_path_factory.mktemp("data"),
@@ -71,6 +71,8 @@ def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Set
         allowed_hosts=["127.0.0.1", "localhost", "testserver"],
         address_limit_factor=1000,
     )
+    use_settings(made)
+    return made
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,0 +1,1 @@
+"""REST for patients, doctors and clinics."""

@@ -1,0 +1,63 @@
+"""The API as a part of the application: its routes, its door and its document."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from api import accounts, addresses, auth, health, problems
+from api.front import Front
+from services.config import Settings
+from services.errors import DomainError
+
+# Every noun adds its router here.
+ROUTERS: Sequence[APIRouter] = (
+    health.router,
+    auth.router,
+    accounts.router,
+    addresses.router,
+)
+CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
+
+
+def install_api(app: FastAPI, settings: Settings) -> None:
+    """Add the API to the application, inside the layers it has already."""
+    for router in ROUTERS:
+        app.include_router(router)
+    for kind in (DomainError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, problems.handle)
+    app.user_middleware += _middleware(settings)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    layers = [Middleware(Front, max_body_bytes=settings.max_body_bytes)]
+    if settings.cors_origins:
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=CORS_HEADERS,
+            expose_headers=["Idempotency-Replayed", "Retry-After", "X-Request-ID"],
+        )
+        layers.insert(0, cors)
+    return layers
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """Describe the API, with the one shape that all its errors have."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title="TOT", version="1", summary="Doctor house calls", routes=app.routes
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = problems.Problem.model_json_schema()
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        app.openapi_schema = document
+    return app.openapi_schema

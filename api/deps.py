@@ -1,0 +1,96 @@
+"""What endpoints ask for: a transaction, the caller, and the role they act in."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.requests import Request
+
+from api import idempotency
+from api.front import LOCALE_ASKED
+from models.role_grant import Role
+from services import callers, tokens
+from services.actor import Actor
+from services.callers import Caller
+from services.client_address import client_address
+from services.config import Settings
+from services.edges import transaction
+from services.errors import Unauthenticated
+from services.i18n import set_locale
+
+bearer = HTTPBearer(auto_error=False, description="The access token of a sign-in.")
+
+
+async def open_transaction(request: Request) -> AsyncIterator[AsyncSession]:
+    """Open the attempt's transaction; it commits before the answer is sent."""
+    async with transaction(request.app.state.sessions) as session:
+        yield session
+
+
+# Of any other scope, FastAPI would answer 200 before a commit that fails.
+SessionDep = Annotated[AsyncSession, Depends(open_transaction, scope="function")]
+
+
+def settings_of(request: Request) -> Settings:
+    """Give the settings of the application."""
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def address_of(request: Request) -> str:
+    """Give the client's address."""
+    return client_address(
+        request.client.host if request.client else None,
+        ",".join(request.headers.getlist("x-forwarded-for")),
+        request.app.state.settings.trusted_proxies,
+    )
+
+
+SettingsDep = Annotated[Settings, Depends(settings_of)]
+ClientAddress = Annotated[str, Depends(address_of)]
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+async def current_caller(
+    request: Request, session: SessionDep, credentials: Credentials
+) -> Caller:
+    """Find who calls; a repeated key ends here with the first answer."""
+    if credentials is None:
+        raise Unauthenticated
+    claims = tokens.verify(request.app.state.settings, credentials.credentials)
+    attempt = await idempotency.attempt_of(request, claims)
+    if attempt is None:
+        caller = await callers.find(session, claims)
+    else:
+        caller, answer = await callers.find_attempt(session, claims, attempt)
+        if answer is not None:
+            raise idempotency.Replayed(answer)
+        idempotency.claim(request, session, attempt)
+    if not request.scope.get(LOCALE_ASKED):
+        set_locale(caller.locale)
+    return caller
+
+
+CurrentUser = Annotated[Caller, Depends(current_caller)]
+
+
+async def patient(caller: CurrentUser) -> Actor:
+    """Act as a patient."""
+    return caller.acting_as(Role.PATIENT)
+
+
+async def doctor(caller: CurrentUser) -> Actor:
+    """Act as a doctor."""
+    return caller.acting_as(Role.DOCTOR)
+
+
+async def clinic(caller: CurrentUser) -> Actor:
+    """Act as a manager of a clinic."""
+    return caller.acting_as(Role.CLINIC)
+
+
+PatientActor = Annotated[Actor, Depends(patient)]
+DoctorActor = Annotated[Actor, Depends(doctor)]
+ClinicActor = Annotated[Actor, Depends(clinic)]

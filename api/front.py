@@ -1,0 +1,137 @@
+"""The door of the API: language, size and sanity of a body, before any route.
+
+One plain ASGI layer, because every layer costs each request.
+"""
+
+import re
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import problems
+from services import i18n
+from services.errors import DomainError, NotFound, TooLarge, ValidationFailed
+from services.i18n import gettext
+
+OTHER_DOORS = ("/admin", "/static/")
+LOCALE_ASKED = "tot.locale_asked"
+DEEPEST = 32
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NUL = re.compile(rb"\x00|(?<!\\)(?:\\\\)*\\u0000")
+
+
+class Front:
+    """Refuse what no endpoint could want, and hand the body on."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app = app
+        self.most = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let requests for other parts of the application through untouched."""
+        if scope["type"] != "http" or scope["path"].startswith(OTHER_DOORS):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        scope[LOCALE_ASKED] = _speak(headers.get("accept-language"))
+        try:
+            _check_address(scope)
+            body = await self._read(headers, receive)
+            _check_body(headers, body)
+        except DomainError as error:
+            await problems.render(error)(scope, receive, send)
+            return
+        await self.app(scope, _replay(body, receive), send)
+
+    async def _read(self, headers: Headers, receive: Receive) -> bytes:
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self.most:
+            raise TooLarge
+        if length == "0" and "transfer-encoding" not in headers:
+            return b""
+        parts: list[bytes] = []
+        read, more = 0, True
+        while more:
+            message = await receive()
+            part = message.get("body", b"")
+            more = message.get("more_body", False)
+            read += len(part)
+            if read > self.most:
+                raise TooLarge
+            parts.append(part)
+        return b"".join(parts)
+
+
+def _speak(accepted: str | None) -> bool:
+    """Speak the first language that is both asked for and known."""
+    locale = _first_known(accepted) if accepted else None
+    i18n.set_locale(locale or i18n.DEFAULT_LOCALE)
+    return locale is not None
+
+
+def _first_known(accepted: str) -> str | None:
+    wishes: list[tuple[float, str]] = []
+    for each in accepted[:200].split(","):
+        tag, _, weight = each.strip().partition(";q=")
+        language = tag.split("-")[0].lower()
+        if language in i18n.LOCALES:
+            wishes.append((_weight(weight), language))
+    return max(wishes, key=_first, default=(0.0, None))[1]
+
+
+def _first(wish: tuple[float, str | None]) -> float:
+    return wish[0]
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text or 1)
+    except ValueError:
+        return 0.0
+
+
+def _check_address(scope: Scope) -> None:
+    if "\x00" in scope["path"]:
+        raise NotFound
+    if b"%00" in scope.get("query_string", b""):
+        raise ValidationFailed(errors=[_about("query", "This value does not fit.")])
+
+
+def _check_body(headers: Headers, body: bytes) -> None:
+    if not body or "json" not in headers.get("content-type", ""):
+        return
+    if _NUL.search(body):
+        raise ValidationFailed(errors=[_about("body", "This value does not fit.")])
+    # A body with few brackets cannot be deep; only others are looked at closely.
+    if body.count(b"[") + body.count(b"{") > DEEPEST and _is_deep(body):
+        raise ValidationFailed(errors=[_about("body", "This is nested too deeply.")])
+
+
+def _is_deep(body: bytes) -> bool:
+    depth = 0
+    for character in _STRINGS.sub(b"", body):
+        if character in b"[{":
+            depth += 1
+            if depth > DEEPEST:
+                return True
+        elif character in b"]}":
+            depth -= 1
+    return False
+
+
+def _about(field: str, message: str) -> dict[str, str]:
+    return {"field": field, "message": gettext(message)}
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Give the body once; after it, only the client's leaving is news."""
+    given = False
+
+    async def next_message() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return next_message

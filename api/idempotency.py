@@ -1,0 +1,75 @@
+"""Idempotency keys at the edge: claim one before the work, keep the answer after it."""
+
+import hashlib
+import re
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services import idempotency
+from services.errors import ValidationFailed
+from services.i18n import gettext
+from services.idempotency import Answer, Attempt
+from services.tokens import Claims
+
+HEADER = "idempotency-key"
+REPLAYED = "Idempotency-Replayed"
+KEY = re.compile(r"[0-9A-Za-z_.-]{1,64}", re.ASCII)
+LONGEST_PATH = 300
+_CLAIM = "tot.idempotency"
+
+
+class Replayed(Exception):
+    """The request was answered before; the first answer stands."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.response = Response(
+            answer.body or None,
+            answer.status_code,
+            {REPLAYED: "true"},
+            media_type="application/json" if answer.body else None,
+        )
+
+
+class Overtaken(Exception):
+    """A twin committed its answer while this attempt ran."""
+
+
+def forget(request: Request) -> None:
+    """Begin an attempt without the claim of the one before."""
+    request.scope.pop(_CLAIM, None)
+
+
+async def attempt_of(request: Request, claims: Claims) -> Attempt | None:
+    """Read the key of a POST; None when it carries none."""
+    key = request.headers.get(HEADER)
+    if key is None or request.method != "POST":
+        return None
+    if not KEY.fullmatch(key) or len(request.url.path) > LONGEST_PATH:
+        message = gettext("1 to 64 of 0-9, A-Z, a-z, _, . and - are allowed.")
+        raise ValidationFailed(
+            errors=[{"field": "Idempotency-Key", "message": message}]
+        )
+    digest = hashlib.sha256(request.scope.get("query_string", b"") + b"\n")
+    digest.update(await request.body())
+    return Attempt(
+        claims.user_id, request.method, request.url.path, key, digest.hexdigest()
+    )
+
+
+def claim(request: Request, session: Any, attempt: Attempt) -> None:
+    """Remember, until this attempt ends, that its answer has to be kept."""
+    request.scope[_CLAIM] = (session, attempt)
+
+
+async def keep(request: Request, response: Response) -> None:
+    """Store a successful answer in the transaction that made it."""
+    claimed = request.scope.get(_CLAIM)
+    if claimed is None or not 200 <= response.status_code < 300:
+        return
+    session, attempt = claimed
+    body = bytes(response.body).decode()
+    if not await idempotency.keep(session, attempt, response.status_code, body):
+        raise Overtaken

@@ -1,0 +1,63 @@
+"""The route class of the API: one attempt is one transaction.
+
+A handler that lost against a rival runs anew with fresh dependencies, so that the
+session, the caller and everything read before are those of the new attempt.
+"""
+
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import idempotency, problems
+from services.edges import RETRIES, is_rivalry
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+# FastAPI closes dependencies of scope "function" with the stack under this key.
+FUNCTION_STACK = "fastapi_function_astack"
+
+
+class Route(APIRoute):
+    """Commit inside the attempt, retry rivals, replay idempotent answers."""
+
+    def get_route_handler(self) -> Handler:
+        """Wrap FastAPI's handler, which reads the request and calls the endpoint."""
+        handler = super().get_route_handler()
+
+        async def serve(request: Request) -> Response:
+            try:
+                return await _serve(request, handler)
+            except Exception as error:  # noqa: BLE001 - every error becomes an answer
+                return problems.render(error)
+
+        return serve
+
+
+async def _serve(request: Request, handler: Handler) -> Response:
+    for _ in range(RETRIES):
+        try:
+            return await _attempt(request, handler)
+        except idempotency.Replayed as earlier:
+            return earlier.response
+        except Exception as error:
+            if not (is_rivalry(error) or isinstance(error, idempotency.Overtaken)):
+                raise
+    return await _attempt(request, handler)
+
+
+async def _attempt(request: Request, handler: Handler) -> Response:
+    idempotency.forget(request)
+    async with AsyncExitStack() as stack:
+        request.scope[FUNCTION_STACK] = stack
+        response = await handler(request)
+        await idempotency.keep(request, response)
+    return response
+
+
+def router(prefix: str, *tags: str) -> APIRouter:
+    """Make a router whose routes are transactions."""
+    return APIRouter(prefix=prefix, tags=list(tags), route_class=Route)

@@ -1,0 +1,1 @@
+"""Shapes of the answers and bodies; table models are neither."""

@@ -1,0 +1,104 @@
+"""Passwords: hashed with argon2id beside the event loop, never two many at once."""
+
+import asyncio
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from services.config import get_settings
+from services.errors import ValidationFailed
+from services.i18n import gettext
+
+SHORTEST, LONGEST = 8, 128
+# Each hash takes its memory and a core; more at once would starve the requests.
+AT_ONCE = 2
+
+
+@cache
+def _hasher(memory_kib: int, time_cost: int, parallelism: int) -> Argon2Hasher:
+    return Argon2Hasher(
+        time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism
+    )
+
+
+def _configured() -> Argon2Hasher:
+    settings = get_settings()
+    return _hasher(
+        settings.argon2_memory_kib, settings.argon2_time, settings.argon2_parallelism
+    )
+
+
+@cache
+def _dummy(hasher: Argon2Hasher) -> str:
+    """A hash that costs as much to check as a real one and fits no password."""
+    return hasher.hash("no password is like this\n")
+
+
+@cache
+def _gate(loop: asyncio.AbstractEventLoop) -> asyncio.Semaphore:  # noqa: ARG001 - one for each loop
+    return asyncio.Semaphore(AT_ONCE)
+
+
+async def hash(password: str) -> str:
+    """Hash a password in a worker thread."""
+    async with _gate(asyncio.get_running_loop()):
+        return await asyncio.to_thread(_configured().hash, password)
+
+
+async def verify(password: str, password_hash: str | None) -> bool:
+    """Check a password; an absent hash takes as long as a wrong password."""
+    async with _gate(asyncio.get_running_loop()):
+        return await asyncio.to_thread(_verify, password, password_hash)
+
+
+def _verify(password: str, password_hash: str | None) -> bool:
+    hasher = _configured()
+    known = password_hash or _dummy(hasher)
+    fits = len(password) <= LONGEST and hasher.verify(password, known)
+    return fits and password_hash is not None
+
+
+def demand_strong(
+    password: str,
+    shortest: int = SHORTEST,
+    *,
+    unlike: tuple[str | None, ...] = (),
+    field: str = "password",
+) -> None:
+    """Refuse a password that is short, long, common, or the login itself."""
+    lowered = password.lower()
+    if not shortest <= len(password) <= LONGEST:
+        text = gettext(
+            "The password needs {shortest} to {longest} characters.",
+            shortest=shortest,
+            longest=LONGEST,
+        )
+    elif lowered in common() or len(set(lowered)) < 3:
+        text = gettext("This password is among the first that anybody would try.")
+    elif any(lowered == str(each).lower() for each in unlike if each):
+        text = gettext("The password must not be your e-mail, phone number or name.")
+    else:
+        return
+    raise ValidationFailed(errors=[{"field": field, "message": text}])
+
+
+@cache
+def common() -> frozenset[str]:
+    """The passwords that leaks hold most often, as far as they are long enough.
+
+    The list ships with zxcvbn (MIT). Only its data file is run, because the
+    package itself would keep dictionaries of names and films in memory for ever.
+    """
+    package = importlib.util.find_spec("zxcvbn")
+    if package is None or package.origin is None:  # pragma: no cover - installed
+        raise ImportError("zxcvbn")
+    place = Path(package.origin).with_name("frequency_lists.py")
+    spec = importlib.util.spec_from_file_location("tot_frequency_lists", place)
+    if spec is None or spec.loader is None:  # pragma: no cover - a plain file
+        raise ImportError("zxcvbn.frequency_lists")
+    lists = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lists)
+    words = lists.FREQUENCY_LISTS["passwords"]
+    return frozenset(word.lower() for word in words if len(word) >= SHORTEST)

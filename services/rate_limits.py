@@ -1,0 +1,150 @@
+"""Rate limits in PostgreSQL, so that all processes count together.
+
+A limit slides: the window before counts for the part of it that still lies within
+the period. Only admitted attempts are counted. Call these in a short transaction
+of their own, before the work, so that a refused request is counted all the same.
+"""
+
+import hashlib
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.base import uuid7
+from services.client_address import address_group
+from services.config import get_settings
+from services.errors import TooManyRequests
+from services.logins import known_login
+
+FIVE_MINUTES, HOUR = 300, 3600
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most so many hits of one bucket in a period."""
+
+    bucket: str
+    most: int
+    seconds: int
+
+
+# Windows are hit in the order of their names, so that no two callers deadlock.
+_HIT = sa.text(
+    """
+    WITH now AS MATERIALIZED (SELECT app_now() AS at),
+    wanted AS MATERIALIZED (
+      SELECT each.id, each.bucket, each.seconds,
+             date_bin(make_interval(secs => each.seconds), now.at,
+                      timestamptz 'epoch') AS starts,
+             now.at
+        FROM now, unnest(CAST(:ids AS uuid[]), CAST(:buckets AS text[]),
+                         CAST(:seconds AS int[])) AS each (id, bucket, seconds)
+    ),
+    hit AS (
+      INSERT INTO rate_limit AS known (id, bucket, window_starts_at, hits)
+      SELECT id, bucket, starts, 1 FROM wanted ORDER BY bucket
+      ON CONFLICT (bucket, window_starts_at) DO UPDATE SET hits = known.hits + 1
+      RETURNING known.bucket, known.hits
+    )
+    SELECT hit.bucket, hit.hits,
+           CAST(extract(epoch FROM wanted.at - wanted.starts) AS float8) AS passed,
+           coalesce(earlier.hits, 0) AS before
+      FROM hit JOIN wanted USING (bucket)
+      LEFT JOIN rate_limit earlier
+        ON earlier.bucket = hit.bucket
+       AND earlier.window_starts_at
+           = wanted.starts - make_interval(secs => wanted.seconds)
+    """
+)
+
+
+async def hit(session: AsyncSession, limits: Sequence[Limit]) -> None:
+    """Count one attempt against all limits, or refuse it with TooManyRequests."""
+    by_bucket = {each.bucket: each for each in limits}
+    ordered = [by_bucket[name] for name in sorted(by_bucket)]
+    rows = await session.execute(
+        _HIT,
+        {
+            "ids": [uuid7() for _ in ordered],
+            "buckets": [each.bucket for each in ordered],
+            "seconds": [each.seconds for each in ordered],
+        },
+    )
+    waits = [_wait(by_bucket[row.bucket], row) for row in rows]
+    if any(waits):
+        raise TooManyRequests(retry_after=max(waits))
+
+
+def _wait(limit: Limit, row: Any) -> int:
+    """Seconds until this hit would have been admitted; 0 if it is."""
+    passed, before = float(row.passed), int(row.before)
+    left = 1 - passed / limit.seconds
+    hits = int(row.hits)
+    if hits + before * left <= limit.most:
+        return 0
+    if hits > limit.most or not before:
+        return max(1, math.ceil(limit.seconds * left))
+    # The window before fades; at this part of the present one it is small enough.
+    part = 1 - (limit.most - hits) / before
+    return max(1, math.ceil(limit.seconds * part - passed))
+
+
+async def sign_in(session: AsyncSession, login: str, address: str | None) -> None:
+    """Limit tries to sign in, for the account meant and for the client's address."""
+    user_id = await known_login(session, login)
+    await hit(session, [_account(user_id, login), *_sign_in_address(address)])
+
+
+async def password_check(
+    session: AsyncSession, user_id: uuid.UUID, address: str
+) -> None:
+    """Limit tries at the present password of somebody who is signed in."""
+    await hit(session, [_account(user_id, ""), *_sign_in_address(address)])
+
+
+async def forgive(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Forget the account's tries once the right password was given."""
+    await session.execute(
+        sa.text("DELETE FROM rate_limit WHERE bucket = :bucket"),
+        {"bucket": _account(user_id, "").bucket},
+    )
+
+
+async def registration(session: AsyncSession, address: str) -> None:
+    """Limit registrations from one address: their answer tells who is known."""
+    most = get_settings().register_per_address
+    await hit(session, [_address("register", address, most, HOUR)])
+
+
+async def refresh(session: AsyncSession, address: str) -> None:
+    """Limit tries at refresh tokens from one address."""
+    most = get_settings().refresh_per_address
+    await hit(session, [_address("refresh", address, most, FIVE_MINUTES)])
+
+
+async def booking(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Limit the calls that one account makes."""
+    most = get_settings().bookings_per_account
+    await hit(session, [Limit(f"booking account:{user_id}", most, HOUR)])
+
+
+def _account(user_id: uuid.UUID | None, login: str) -> Limit:
+    # A login that nobody has is counted too, or the limit would tell who exists.
+    name = str(user_id) if user_id else hashlib.sha256(login.encode()).hexdigest()
+    most = get_settings().login_per_account
+    return Limit(f"sign-in account:{name}", most, FIVE_MINUTES)
+
+
+def _sign_in_address(address: str | None) -> list[Limit]:
+    most = get_settings().login_per_address
+    return [_address("sign-in", address or "unknown", most, FIVE_MINUTES)]
+
+
+def _address(name: str, address: str, most: int, seconds: int) -> Limit:
+    factor = get_settings().address_limit_factor
+    return Limit(f"{name} address:{address_group(address)}", most * factor, seconds)

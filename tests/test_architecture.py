@@ -1,0 +1,136 @@
+"""The shape of the house, kept by tests."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SURFACES = ("api", "backoffice")
+FLOORS = (*SURFACES, "services", "models")
+LONGEST_FILE, LONGEST_FUNCTION = 300, 45
+
+# Where transactions end. Each is an edge: nothing above it, services below it.
+EDGES = {"services/edges.py", "api/deps.py", "services/worker.py"}
+# PostgreSQL's own administration and tools that run outside any request.
+PROGRAMS = {"services/embedded_postgres.py", "backoffice/checks.py"}
+# Wall clocks: tokens carry the time of the process that signs them, ids carry
+# milliseconds, and waiting loops use a monotonic clock. Rows get app_now().
+CLOCK_READERS = {"services/tokens.py", "models/base.py"}
+
+
+def sources(*folders: str) -> Iterator[tuple[str, ast.Module, str]]:
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            text = path.read_text()
+            yield str(path.relative_to(ROOT)), ast.parse(text), text
+
+
+def calls(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
+    """Each method call: its line, the object's last name, and the method."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            holder = node.func.value
+            name = getattr(holder, "id", None) or getattr(holder, "attr", "")
+            yield node.lineno, str(name), node.func.attr
+
+
+def test_the_layers_hold() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    told = subprocess.run(
+        [str(program)], check=False, capture_output=True, text=True, cwd=ROOT
+    )
+    assert told.returncode == 0, told.stdout
+
+
+def test_only_edges_end_transactions() -> None:
+    found = [
+        f"{place}:{line}"
+        for place, tree, _ in sources(*FLOORS)
+        if place not in EDGES | PROGRAMS
+        for line, _, method in calls(tree)
+        if method in {"commit", "rollback"}
+    ]
+    assert found == []
+
+
+def test_surfaces_write_no_rows() -> None:
+    wrong = []
+    for place, tree, _ in sources(*SURFACES):
+        for line, name, method in calls(tree):
+            if name.endswith("session") and method in {"add", "add_all", "delete"}:
+                wrong.append(f"{place}:{line} {name}.{method}")
+            if name in {"sa", "sqlalchemy"} and method in {
+                "insert",
+                "update",
+                "delete",
+            }:
+                wrong.append(f"{place}:{line} {name}.{method}")
+        for node in ast.walk(tree):
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            wrong += [
+                f"{place}:{node.lineno} .status ="
+                for target in targets
+                if isinstance(target, ast.Attribute)
+                and target.attr == "status"
+                and getattr(target.value, "id", "") not in {"self", "response"}
+            ]
+    assert wrong == []
+
+
+def test_nothing_but_the_database_stamps_time() -> None:
+    wall = {
+        ("datetime", "now"),
+        ("datetime", "utcnow"),
+        ("date", "today"),
+        ("time", "time"),
+    }
+    found = [
+        f"{place}:{line} {name}.{method}"
+        for place, tree, _ in sources(*FLOORS)
+        if place not in CLOCK_READERS
+        for line, name, method in calls(tree)
+        if (name, method) in wall
+    ]
+    assert found == []
+
+
+def test_files_and_functions_stay_short() -> None:
+    too_long, lengths = [], []
+    for place, tree, text in sources(*FLOORS, "sandbox"):
+        lines = text.count("\n")
+        lengths.append(lines)
+        if lines > LONGEST_FILE:
+            too_long.append(f"{place}: {lines} lines")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                span = (node.end_lineno or node.lineno) - node.lineno + 1
+                if span > LONGEST_FUNCTION:
+                    too_long.append(f"{place}: {node.name} {span} lines")
+    assert too_long == []
+    assert median(lengths) <= 100
+
+
+def test_public_functions_of_the_core_say_what_they_mean() -> None:
+    silent = []
+    for place, tree, _ in sources("services", "models"):
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                if not node.name.startswith("_") and ast.get_docstring(node) is None:
+                    silent.append(f"{place}: {node.name}")
+    assert silent == []
+
+
+@pytest.mark.parametrize("place", ["requirements.lock", "pyproject.toml", "README.md"])
+def test_no_address_of_a_registry_is_kept(place: str) -> None:
+    path = ROOT / place
+    words = ("index-url", "find-links", "file:///")
+    assert [word for word in words if word in path.read_text()] == []
+
+
+def test_there_is_no_package_that_shadows_alembic() -> None:
+    assert not (ROOT / "alembic" / "__init__.py").exists()

@@ -127,8 +127,8 @@ async def _insert(
         auth_version=1,
         **values,
     )
-    done = await session.execute(statement.on_conflict_do_nothing())
-    return done.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+    made = statement.on_conflict_do_nothing().returning(col(User.id))
+    return await session.scalar(made) is not None
 
 
 async def known(session: AsyncSession, login: str) -> Known | None:

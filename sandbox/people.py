@@ -131,3 +131,6 @@ def feminine(surname: str) -> str:
     if surname.endswith(("ский", "цкий", "ный")):
         return f"{surname[:-2]}ая"
     return f"{surname}а"
+
+
+MASCULINE = {feminine(surname): surname for surname in SURNAMES}

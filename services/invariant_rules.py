@@ -216,11 +216,10 @@ PEOPLE_RULES = (
         """SELECT g.user_id, g.role FROM role_grant g
         LEFT JOIN patient_profile p ON p.user_id = g.user_id
         LEFT JOIN doctor_profile d ON d.user_id = g.user_id
-        LEFT JOIN doctor_state s ON s.doctor_id = g.user_id
         LEFT JOIN clinic_member m ON m.user_id = g.user_id
         WHERE g.revoked_at IS NULL AND (
              (g.role = 'patient' AND p.id IS NULL)
-          OR (g.role = 'doctor' AND (d.id IS NULL OR s.id IS NULL))
+          OR (g.role = 'doctor' AND d.id IS NULL)
           OR (g.role = 'clinic' AND m.id IS NULL))""",
     ),
 )

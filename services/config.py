@@ -97,7 +97,7 @@ class Settings(BaseSettings):
 def _kept_secret(path: Path) -> str:
     """Read the generated secret, or make one that only its owner can read."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(48))
     return path.read_text().strip()

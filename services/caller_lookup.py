@@ -215,7 +215,7 @@ async def _calls(session: AsyncSession, patient_id: uuid.UUID) -> Sequence[Call]
         sa.select(Booking, Assignment, doctor, sa.func.count().over())
         .outerjoin(
             Assignment,
-            sa.and_(col(Assignment.booking_id) == col(Booking.id), sa.text(SHOWN)),
+            sa.and_(col(Assignment.booking_id) == col(Booking.id), sa.text(f"({SHOWN})")),
         )
         .outerjoin(doctor, col(doctor.id) == col(Assignment.doctor_id))
         .where(col(Booking.patient_id) == patient_id)

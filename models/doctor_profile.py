@@ -36,6 +36,12 @@ class DoctorProfile(Table, table=True):
             "specializations",
             postgresql_using="gin",
         ),
+        sa.Index(
+            "ix_doctor_profile_home",
+            sa.text("point(home_longitude * 0.5627, home_latitude)"),
+            postgresql_using="gist",
+            postgresql_where=sa.text("home_latitude IS NOT NULL"),
+        ),
     )
 
     user_id: uuid.UUID = Field(

@@ -17,9 +17,10 @@ class DoctorState(Table, table=True):
         *point_rules(),
         sa.Index(
             "ix_doctor_state_point",
-            sa.text("point(longitude, latitude)"),
+            # A degree of longitude counts for its length at Moscow.
+            sa.text("point(longitude * 0.5627, latitude)"),
             postgresql_using="gist",
-            postgresql_where=sa.text("on_duty"),
+            postgresql_where=sa.text("latitude IS NOT NULL"),
         ),
     )
 

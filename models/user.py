@@ -8,6 +8,17 @@ from sqlmodel import Field
 from models.base import Table, stamp
 
 
+def full_name(last: str, first: str, middle: str | None) -> str:
+    """Last, first and middle name, as a Russian list shows them."""
+    return " ".join(part for part in (last, first, middle) if part)
+
+
+def short_name(last: str, first: str, middle: str | None) -> str:
+    """Last name and initials: «Орлов Д. А.»."""
+    initials = [f"{name[0]}." for name in (first, middle) if name]
+    return " ".join([last, *initials])
+
+
 class User(Table, table=True):
     """A person who can be reached by e-mail or phone, with or without a password.
 
@@ -65,14 +76,9 @@ class User(Table, table=True):
     @property
     def full_name(self) -> str:
         """Last, first and middle name, as a Russian list shows them."""
-        return " ".join(
-            part for part in (self.last_name, self.first_name, self.middle_name) if part
-        )
+        return full_name(self.last_name, self.first_name, self.middle_name)
 
     @property
     def short_name(self) -> str:
         """Last name and initials: «Орлов Д. А.»."""
-        initials = [
-            f"{name[0]}." for name in (self.first_name, self.middle_name) if name
-        ]
-        return " ".join([self.last_name, *initials])
+        return short_name(self.last_name, self.first_name, self.middle_name)

@@ -14,12 +14,14 @@ def make_engine(url: str, settings: Settings, **options: Any) -> AsyncEngine:
     """Open a pool whose waits are all bounded, so that overload turns into 503.
 
     Parameters never reach error texts; `jobs` is on the search path because
-    procrastinate's functions name its tables without their schema.
+    procrastinate's functions name its tables without their schema. The planner is
+    told that pages come from memory or flash, and never spends 100 ms on compiling.
     """
     server_options = (
         f"-c statement_timeout={settings.statement_timeout_ms}"
         " -c idle_in_transaction_session_timeout=10000"
         " -c lock_timeout=4000"
+        " -c random_page_cost=1.1 -c jit=off"
         " -c search_path=public,jobs -c timezone=UTC"
     )
     defaults: dict[str, Any] = {

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -87,6 +87,12 @@ class Doctor:
     home: Point | None
 
     @property
+    def valid_until(self) -> date:
+        """The last day on which licence and documents all hold."""
+        documents = self.documents_valid_until or self.licence_expires_on
+        return min(self.licence_expires_on, documents)
+
+    @property
     def origin(self) -> Point | None:
         """The last position, else home."""
         return self.position or self.home
@@ -152,13 +158,25 @@ def _doctor(
     )
 
 
+class Wanted(Protocol):
+    """What a call wants; a booking has it."""
+
+    @property
+    def patient_id(self) -> uuid.UUID:
+        """Who called."""
+
+    @property
+    def specialization(self) -> Specialization:
+        """What the doctor must be."""
+
+
 def reasons_against(
-    doctor: Doctor, booking: Booking, plan: Plan, now: datetime
+    doctor: Doctor, booking: Wanted, plan: Plan, now: datetime
 ) -> list[Reason]:
     """List every reason why this doctor cannot take this call at this time."""
     last_day = plan.closes.astimezone(MOSCOW).date()
     licence, documents = doctor.licence_expires_on, doctor.documents_valid_until
-    wanted: Specialization = booking.specialization
+    wanted = booking.specialization
     soon = plan.opens < now + DUTY_NEEDED_WITHIN
     checks = (
         (not doctor.approved, Reason(NOT_APPROVED)),

@@ -908,6 +908,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_using="gin",
     )
+    op.create_index(
+        "ix_doctor_profile_home",
+        "doctor_profile",
+        [sa.literal_column("point(home_longitude * 0.5627, home_latitude)")],
+        unique=False,
+        postgresql_using="gist",
+        postgresql_where=sa.text("home_latitude IS NOT NULL"),
+    )
     op.create_table(
         "doctor_state",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -953,10 +961,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_doctor_state_point",
         "doctor_state",
-        [sa.literal_column("point(longitude, latitude)")],
+        [sa.literal_column("point(longitude * 0.5627, latitude)")],
         unique=False,
         postgresql_using="gist",
-        postgresql_where=sa.text("on_duty"),
+        postgresql_where=sa.text("latitude IS NOT NULL"),
     )
     op.create_table(
         "patient_profile",

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from api.app import install_api
+from backoffice.board.feed import Feed
 from backoffice.console import STATIC, Console
 from backoffice.headers import SecurityHeaders
 from services.config import Profile, Settings, get_settings
@@ -22,6 +23,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Listen for changes while the application runs; leave no connection behind."""
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app.state.engine.dispose)
+        await stack.enter_async_context(app.state.board_feed.running())
         yield
 
 
@@ -45,6 +47,7 @@ def create_app(
     app.state.settings = settings
     app.state.engine = make_engine(url, settings)
     app.state.sessions = make_sessions(app.state.engine)
+    app.state.board_feed = Feed(app.state.sessions, app.state.engine.url)
     app.mount("/static", StaticFiles(directory=STATIC), name="tot_static")
     app.add_route("/", to_console)
     install_api(app, settings)
@@ -54,9 +57,7 @@ def create_app(
 
 def _middleware(settings: Settings) -> list[Middleware]:
     return [
-        Middleware(
-            SecurityHeaders, secure=settings.secure, tile_url=settings.tile_url
-        ),
+        Middleware(SecurityHeaders, secure=settings.secure, tile_url=settings.tile_url),
         Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts),
     ]
 

@@ -1,4 +1,4 @@
-'''Every change made in the console goes through `command`.
+"""Every change made in the console goes through `command`.
 
 A page with a command looks like this (a living one: backoffice/preferences.py):
 
@@ -28,7 +28,7 @@ back to the page it came from); a script that sends `Accept: application/json` g
 the content of `<meta name="csrf-token">`. Sessions and forgery are checked before, in
 backoffice/guard.py. With `again="form"` a refused form is drawn anew by
 `async def form(self, request, call=None, error=None)`, so that no typed text is lost.
-'''
+"""
 
 import functools
 import inspect
@@ -165,7 +165,9 @@ class Call:
 Work = Callable[[Any, AsyncSession, Call], Awaitable[Done]]
 
 
-def command(path: str, permission: Permission, *, again: str = "") -> Callable[..., Any]:
+def command(
+    path: str, permission: Permission, *, again: str = ""
+) -> Callable[..., Any]:
     """Serve a POST that changes something; see the head of this module."""
 
     def wrap(work: Work) -> Any:

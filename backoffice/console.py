@@ -60,7 +60,9 @@ class Console(Admin):  # type: ignore[misc]
         )
         # The language comes from StaffSessions; sqladmin's would overrule it.
         self.admin.user_middleware = [
-            each for each in self.admin.user_middleware if each.cls is not LocaleMiddleware
+            each
+            for each in self.admin.user_middleware
+            if each.cls is not LocaleMiddleware
         ]
         self.admin.state = app.state
         self._close_holes()

@@ -1,46 +1,25 @@
 """The console's own sessions: sqladmin may save plain tables, and nothing else."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
-from sqlalchemy.orm import Session
-from sqlmodel import Session as SQLModelSession
+from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import AuditEvent, ClinicProfile, PriceItem
+from models import AuditEvent
 from services.errors import Forbidden
+from services.plain_tables import PLAIN
 
-# Tables without rules of their own, with the columns that a form may write. Whatever
-# is not named here changes through a service, and the flush fails otherwise.
-PLAIN: Mapping[type[Any], frozenset[str]] = {
-    PriceItem: frozenset(
-        {
-            "kind",
-            "title_ru",
-            "title_en",
-            "call_type",
-            "specialization",
-            "starts",
-            "ends",
-            "price_kopecks",
-            "active",
-        }
-    ),
-    ClinicProfile: frozenset(
-        {"name", "licence_number", "tax_number", "address", "phone", "active"}
-    ),
-}
-OWN_STAMPS = frozenset({"id", "created_at", "updated_at"})
+BORN_WITH = frozenset({"id", "created_at", "updated_at"})
 
 
 class ProtectedColumn(Forbidden):
-    """A form tried to write what only a service may; the test suite looks for it."""
+    """A form tried to write what only a service may."""
 
 
-class ConsoleSession(SQLModelSession):
+class ConsoleSession(Session):
     """The synchronous heart of the console's sessions; the guard listens to it."""
 
 
@@ -48,22 +27,24 @@ def changed_columns(row: Any) -> frozenset[str]:
     """The columns of a row that this flush would write."""
     state = sa.inspect(row)
     columns = state.mapper.column_attrs.keys()
-    return frozenset(
-        name for name in columns if state.attrs[name].history.has_changes()
-    )
+    return frozenset(n for n in columns if state.attrs[n].history.has_changes())
 
 
 def guard(session: Session, *_: Any) -> None:
-    """Refuse to flush anything but allowed columns of plain tables."""
+    """Refuse to flush anything but allowed columns of plain tables and the journal."""
     if session.deleted:
         raise ProtectedColumn
-    for row in session.new | session.dirty:
-        if isinstance(row, AuditEvent) and row in session.new:
-            continue
-        allowed = PLAIN.get(type(row), frozenset())
-        extra = changed_columns(row) - allowed
-        if extra - (OWN_STAMPS if row in session.new and allowed else frozenset()):
-            raise ProtectedColumn
+    for row in session.new:
+        if not isinstance(row, AuditEvent):
+            _check(row, BORN_WITH)
+    for row in session.dirty:
+        _check(row, frozenset())
+
+
+def _check(row: Any, also: frozenset[str]) -> None:
+    plain = PLAIN.get(type(row))
+    if plain is None or changed_columns(row) - plain.columns - also:
+        raise ProtectedColumn
 
 
 event.listen(ConsoleSession, "before_flush", guard)

@@ -8,6 +8,7 @@ from babel import dates, numbers
 
 from services.clock import MOSCOW
 from services.i18n import current_locale
+from services.words import label
 
 
 def roubles(kopecks: int | None) -> str:
@@ -65,4 +66,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "clock_time": clock_time,
     "day": day,
     "phone": phone,
+    "label": label,
 }

@@ -2,6 +2,35 @@
 
 from typing import Any
 
+from backoffice.board.views import Board
+from backoffice.booking_card import BookingCard
+from backoffice.bookings import BookingsView
+from backoffice.clinics import ClinicsView
+from backoffice.doctor_form import DoctorForm
+from backoffice.doctors import DoctorsView
+from backoffice.finance import FinanceView
+from backoffice.journal import JournalView
+from backoffice.new_call import NewCall
 from backoffice.preferences import Preferences
+from backoffice.price_list import PriceListView
+from backoffice.settings_page import SettingsPage
+from backoffice.staff_pages import NewStaff, OwnPassword
+from backoffice.users import UsersView
 
-VIEWS: tuple[type[Any], ...] = (Preferences,)
+VIEWS: tuple[type[Any], ...] = (
+    Board,
+    NewCall,
+    BookingCard,
+    BookingsView,
+    FinanceView,
+    DoctorsView,
+    DoctorForm,
+    ClinicsView,
+    PriceListView,
+    UsersView,
+    NewStaff,
+    JournalView,
+    SettingsPage,
+    Preferences,
+    OwnPassword,
+)

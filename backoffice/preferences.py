@@ -5,10 +5,11 @@ from starlette.responses import Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.commands import Call, Done, command
-from backoffice.pages import Page, page
+from backoffice.pages import Page, page, staff_of
 from services import i18n, staff_sessions
 from services.i18n import Lazy
 from services.permissions import Permission
+from services.words import label
 
 THEMES = ("auto", "light", "dark")
 
@@ -23,7 +24,10 @@ class Preferences(Page):
     @page("/me")
     async def me(self, request: Request) -> Response:
         """Show who is signed in, with the way to another password."""
-        return await self.render(request, "me.html", {"themes": THEMES})
+        role = label(staff_of(request).role)
+        return await self.render(
+            request, "me.html", {"themes": THEMES, "role_word": role}
+        )
 
     @command("/me/theme", Permission.CONSOLE_USE)
     async def theme(self, session: AsyncSession, call: Call) -> Done:

@@ -8,7 +8,8 @@ from starlette.responses import RedirectResponse, Response
 from backoffice import problems
 from backoffice.guard import cookie_name
 from backoffice.pages import local_path
-from services import staff_sessions
+from services import passwords, rate_limits, staff_sessions
+from services.client_address import client_address
 from services.edges import in_transaction
 from services.errors import DomainError, Forbidden, InvalidCredentials, Unauthenticated
 from services.staff_sessions import Client, Staff
@@ -77,23 +78,28 @@ async def sign_in(request: Request) -> Response:
             str(form.get("password", ""))[:LONGEST],
         )
     except DomainError as error:
-        return problems.as_json(error) if problems.wants_json(request) else (
-            await show(request, error)
+        return (
+            problems.as_json(error)
+            if problems.wants_json(request)
+            else (await show(request, error))
         )
     target = local_path(request, str(form.get("next", ""))) or "/admin/"
     response = RedirectResponse(target, 303)
     secure = request.app.state.console.secure
     response.set_cookie(
-        cookie_name(secure), token, secure=secure, httponly=True, samesite="lax", path="/"
+        cookie_name(secure),
+        token,
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+        path="/",
     )
     return response
 
 
 async def _token(request: Request, login: str, password: str) -> str:
-    from services import passwords, rate_limits
-
     sessions = request.app.state.sessions
-    client = Client(client_address(request), request.headers.get("user-agent"))
+    client = client_of(request)
     await in_transaction(
         sessions,
         lambda session: rate_limits.sign_in(session, login, client.address),
@@ -107,6 +113,7 @@ async def _token(request: Request, login: str, password: str) -> str:
         if found is None or not right:
             await staff_sessions.refused(session, found and found.user.id)
             return None
+        await rate_limits.forgive(session, found.user.id)
         hours = request.app.state.settings.staff_session_hours
         return await staff_sessions.begin(session, found, client, hours)
 
@@ -116,9 +123,14 @@ async def _token(request: Request, login: str, password: str) -> str:
     return token
 
 
-def client_address(request: Request) -> str | None:
-    """The browser's address as uvicorn knows it (proxies are its business)."""
-    return request.client.host if request.client else None
+def client_of(request: Request) -> Client:
+    """Where the browser is, believing forwarded addresses from our proxies only."""
+    address = client_address(
+        request.client.host if request.client else None,
+        request.headers.get("x-forwarded-for"),
+        request.app.state.settings.trusted_proxies,
+    )
+    return Client(address, request.headers.get("user-agent"))
 
 
 async def sign_out(request: Request) -> Response:

@@ -44,9 +44,7 @@ def one_time_password() -> str:
     return "-".join(groups)
 
 
-async def make(
-    session: AsyncSession, person: NewPerson, password: str | None
-) -> User:
+async def make(session: AsyncSession, person: NewPerson, password: str | None) -> User:
     """Insert the person; a known e-mail or phone is refused.
 
     The password was chosen by somebody else, so it has to be changed.

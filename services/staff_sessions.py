@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from models import Role, RoleGrant, StaffSession, User
 from models.role_grant import STAFF_ROLES
 from services import audit, clock
 from services.actor import SYSTEM_ID, Actor, Via
-from services.phones import complete_phone
+from services.logins import login_matches
 
 # Writing the stamp at every request would turn each page into an UPDATE.
 TOUCH_EVERY = timedelta(minutes=1)
@@ -68,17 +69,11 @@ def _digest(token: str) -> str:
 
 async def candidate(session: AsyncSession, login: str) -> Candidate | None:
     """Find the member of staff behind an e-mail or phone; blocked ones are unknown."""
-    by_phone = complete_phone(login)
-    match = (
-        col(User.phone) == by_phone
-        if by_phone
-        else sa.func.lower(col(User.email)) == login.lower()
-    )
     statement = (
         sa.select(User, col(RoleGrant.role))
         .join(RoleGrant, col(RoleGrant.user_id) == col(User.id))
         .where(
-            match,
+            login_matches(login),
             col(User.blocked_at).is_(None),
             col(RoleGrant.revoked_at).is_(None),
             col(RoleGrant.role).in_(STAFF_ROLES),
@@ -117,9 +112,7 @@ async def begin(
     return token
 
 
-async def find(
-    session: AsyncSession, token: str, idle_minutes: int
-) -> Staff | None:
+async def find(session: AsyncSession, token: str, idle_minutes: int) -> Staff | None:
     """Tell who holds the secret, or None when the session is over for any reason.
 
     Blocking, a new password and a lost role all show here at the next request.
@@ -199,6 +192,17 @@ async def end_all(
     await session.execute(statement.values(ended_at=sa.func.app_now()))
 
 
+async def go_on(
+    session: AsyncSession, session_id: uuid.UUID, auth_version: int
+) -> None:
+    """Let one session outlive the change of password that was made in it."""
+    await session.execute(
+        sa.update(StaffSession)
+        .where(col(StaffSession.id) == session_id)
+        .values(auth_version=auth_version)
+    )
+
+
 async def flash(
     session: AsyncSession, session_id: uuid.UUID, kind: str, text: str
 ) -> None:
@@ -231,3 +235,23 @@ async def prefer(
     user = await session.get_one(User, actor.user_id)
     user.theme = theme or user.theme
     user.locale = locale or user.locale
+
+
+async def living(
+    session: AsyncSession, session_ids: Collection[uuid.UUID]
+) -> set[uuid.UUID]:
+    """Tell which of these sessions a person is still signed in with."""
+    now = sa.func.app_now()
+    query = (
+        sa.select(col(StaffSession.id))
+        .join(User, col(User.id) == col(StaffSession.user_id))
+        .where(
+            col(StaffSession.id).in_(session_ids),
+            col(StaffSession.ended_at).is_(None),
+            col(StaffSession.expires_at) > now,
+            col(StaffSession.last_seen_at) > now - IDLE,
+            col(StaffSession.auth_version) == col(User.auth_version),
+            col(User.blocked_at).is_(None),
+        )
+    )
+    return set((await session.scalars(query)).all())

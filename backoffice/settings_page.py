@@ -1,0 +1,54 @@
+"""Settings that act at once: thresholds, lengths of visits, hours, fallback prices."""
+
+from itertools import groupby
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response
+
+from backoffice.commands import Call, Done, command
+from backoffice.pages import Page, page
+from services import settings
+from services.edges import in_transaction
+from services.i18n import Lazy, gettext
+from services.permissions import Permission
+from services.settings import Line
+
+GROUPS = {
+    "sla": Lazy("How long a call may wait"),
+    "doctor_access_hours": Lazy("Access"),
+    "base_price": Lazy("Prices"),
+    "visit_minutes": Lazy("Length of a visit"),
+}
+
+
+def _group(line: Line) -> str:
+    return line.definition.key.partition(".")[0]
+
+
+class SettingsPage(Page):
+    """One page with every setting, changed one at a time."""
+
+    name = Lazy("Settings")
+    icon = "ti ti-settings"
+    needs = {"list": Permission.SETTING_EDIT}
+
+    @page("/settings")
+    async def settings(self, request: Request) -> Response:
+        """List the settings by subject."""
+        lines = await in_transaction(request.app.state.sessions, settings.listing)
+        groups: list[tuple[str, list[Any]]] = [
+            (str(GROUPS.get(name, name)), list(of_group))
+            for name, of_group in groupby(lines, _group)
+        ]
+        return await self.render(request, "settings.html", {"groups": groups})
+
+    @command("/settings", Permission.SETTING_EDIT)
+    async def put_setting(self, session: AsyncSession, call: Call) -> Done:
+        """Change one value."""
+        value = call.integer("value")
+        if value is None:
+            raise call.wrong("value", gettext("Enter a whole number."))
+        await settings.put(session, call.actor, call.text("key"), value)
+        return Done(gettext("Saved."), to="/admin/settings")

@@ -4,10 +4,10 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.role_grant import API_ROLES, Role
+from services import direct
 from services.actor import Actor, Via
 from services.errors import (
     Forbidden,
@@ -23,20 +23,17 @@ SELECT u.locale,
        ARRAY(SELECT g.role FROM role_grant g
               WHERE g.user_id = u.id AND g.revoked_at IS NULL) AS roles
   FROM app_user u
- WHERE u.id = :user_id AND u.blocked_at IS NULL AND u.auth_version = :version
+ WHERE u.id = %(user_id)s AND u.blocked_at IS NULL AND u.auth_version = %(version)s
    AND EXISTS (SELECT FROM refresh_token t
-                WHERE t.family_id = :family_id AND t.user_id = u.id
+                WHERE t.family_id = %(family_id)s AND t.user_id = u.id
                   AND t.revoked_at IS NULL AND t.expires_at > app_now())
 """
-_FIND = sa.text(_CALLER)
-# The lookup cannot see a twin that commits while this statement waits for nothing
-# but runs; the unique key of the record then makes the edge start anew.
-_FIND_ATTEMPT = sa.text(
-    f"""
-    SELECT caller.*, answer.*, pg_try_advisory_xact_lock(:lock) AS mine
-      FROM ({_CALLER}) AS caller LEFT JOIN ({LOOKUP}) AS answer ON true
-    """  # noqa: S608 - only constants are filled in
-)
+# A twin that commits after this statement's snapshot but before its lock is not
+# seen here; the unique key of the record then makes the edge start anew.
+_CALLER_AND_ANSWER = f"""
+SELECT caller.*, answer.*, pg_try_advisory_xact_lock(%(lock)s) AS mine
+  FROM ({_CALLER}) AS caller LEFT JOIN ({LOOKUP}) AS answer ON true
+"""  # noqa: S608 - only constants are filled in
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ async def find(session: AsyncSession, claims: Claims) -> Caller:
 
     Blocking, a new password, a lost role and a sign-out show at the next request.
     """
-    row = (await session.execute(_FIND, _facts(claims))).one_or_none()
+    row = await direct.fetch_one(session, _CALLER, _facts(claims))
     return _caller(claims, row)
 
 
@@ -75,7 +72,7 @@ async def find_attempt(
 ) -> tuple[Caller, Answer | None]:
     """Tell whose token it is, lock their key and look for its first answer."""
     facts = _facts(claims) | vars(attempt) | {"lock": attempt.lock}
-    row = (await session.execute(_FIND_ATTEMPT, facts)).one_or_none()
+    row = await direct.fetch_one(session, _CALLER_AND_ANSWER, facts)
     caller = _caller(claims, row)
     if row is None or row.request_hash is None:
         if row is not None and not row.mine:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+import psycopg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,17 +20,24 @@ Result = TypeVar("Result")
 
 RETRIES = 2
 SERIALIZATION_FAILURE, DEADLOCK = "40001", "40P01"
+GONE = (
+    OperationalError,
+    InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 # Lock or statement timeout, shutdown, cannot connect now, too many connections.
 TRANSIENT = frozenset({"55P03", "57014", "57P01", "57P02", "57P03", "53300", "53100"})
 
 
-def _sqlstate(error: DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None)
+def _sqlstate(error: DBAPIError | psycopg.Error) -> str | None:
+    driver_error = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(driver_error, "sqlstate", None)
 
 
 def is_rivalry(error: BaseException) -> bool:
     """A deadlock or serialization failure: trying again may well succeed."""
-    return isinstance(error, DBAPIError) and _sqlstate(error) in {
+    return isinstance(error, DBAPIError | psycopg.Error) and _sqlstate(error) in {
         SERIALIZATION_FAILURE,
         DEADLOCK,
     }
@@ -39,12 +47,13 @@ def is_outage(error: BaseException) -> bool:
     """The database is gone, full or overloaded: the caller should come back."""
     if isinstance(error, PoolTimeout | ConnectionError):
         return True
-    if not isinstance(error, DBAPIError):
+    if not isinstance(error, DBAPIError | psycopg.Error):
         return False
     state = _sqlstate(error)
-    if error.connection_invalidated or state in TRANSIENT or is_rivalry(error):
+    invalidated = isinstance(error, DBAPIError) and error.connection_invalidated
+    if invalidated or state in TRANSIENT or is_rivalry(error):
         return True
-    gone = isinstance(error, OperationalError | InterfaceError)
+    gone = isinstance(error, GONE)
     return gone and (state is None or state.startswith("08"))
 
 

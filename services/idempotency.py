@@ -4,10 +4,10 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import uuid7
+from services import direct
 
 KEPT = "interval '24 hours'"
 
@@ -42,26 +42,22 @@ class Answer:
 # A live record of the caller's key, for the statement that checks the caller.
 LOOKUP = f"""
     SELECT request_hash, status_code, body FROM idempotency_record
-     WHERE user_id = :user_id AND method = :method AND path = :path AND key = :key
-       AND created_at > app_now() - {KEPT}
+     WHERE user_id = %(user_id)s AND method = %(method)s AND path = %(path)s
+       AND key = %(key)s AND created_at > app_now() - {KEPT}
 """  # noqa: S608 - only a constant is filled in
 
-_KEEP = sa.text(
-    f"""
+_KEEP = f"""
     INSERT INTO idempotency_record AS kept
            (id, user_id, method, path, key, request_hash, status_code, body)
-    VALUES (:id, :user_id, :method, :path, :key, :request_hash, :status_code, :body)
+    VALUES (%(id)s, %(user_id)s, %(method)s, %(path)s, %(key)s,
+            %(request_hash)s, %(status_code)s, %(body)s)
     ON CONFLICT (user_id, method, path, key) DO UPDATE
        SET id = excluded.id, request_hash = excluded.request_hash,
            status_code = excluded.status_code, body = excluded.body,
            created_at = app_now()
      WHERE kept.created_at <= app_now() - {KEPT}
-    """  # noqa: S608 - only a constant is filled in
-)
-
-_PURGE = sa.text(
-    f"DELETE FROM idempotency_record WHERE created_at <= app_now() - {KEPT}"  # noqa: S608 - only a constant is filled in
-)
+    RETURNING kept.id
+"""  # noqa: S608 - only a constant is filled in
 
 
 async def keep(
@@ -71,19 +67,5 @@ async def keep(
 
     A record older than its day is overwritten.
     """
-    result = await session.execute(
-        _KEEP,
-        {
-            "id": uuid7(),
-            **vars(attempt),
-            "status_code": status_code,
-            "body": body,
-        },
-    )
-    return result.rowcount == 1  # type: ignore[attr-defined,no-any-return]
-
-
-async def purge(session: AsyncSession) -> int:
-    """Forget answers that are older than a day; return how many."""
-    result = await session.execute(_PURGE)
-    return result.rowcount  # type: ignore[attr-defined,no-any-return]
+    values = {"id": uuid7(), "status_code": status_code, "body": body, **vars(attempt)}
+    return await direct.fetch_one(session, _KEEP, values) is not None

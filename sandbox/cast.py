@@ -204,7 +204,8 @@ def _doctor(
         approved_at=now - timedelta(days=chance.randint(60, 900)),
     )
     city.doctors.setdefault(kind, []).append(str(user_id))
-    working = email is not None or chance.random() < ON_DUTY
+    # Whoever signs in as the doctor of the demo begins the shift themselves.
+    working = email is None and chance.random() < ON_DUTY
     _state(city, chance, user_id, home, now, working=working)
 
 

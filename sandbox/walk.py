@@ -131,8 +131,6 @@ class Walk:
             for row in self.city.rows["doctor_profile"]
             if states[row["user_id"]]["on_duty"]
         ]
-        # The one who can be signed in to stays free for whoever signs in.
-        self.doctors = self.doctors[1:]
         self.dispatcher = Actor(
             self.city.staff["dispatcher2"], Role.DISPATCHER, Via.CONSOLE
         )

@@ -38,19 +38,15 @@ class SimulatedDay:
 
     world: World
     crowd: dict[str, Any]
-    after: float
+    assistant: Assistant | None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self) -> None:
         """Let the day pass until cancelled."""
         for place, doctor in enumerate(self.crowd["doctors"]["people"][1:]):
             self._begin(self._doctor(doctor, place).live())
-        if self.after > 0:
-            person = self.crowd["assistant"]
-            helper = Assistant(
-                self.world, person["login"], person["password"], self.after
-            )
-            self._begin(helper.live())
+        if self.assistant is not None:
+            self._begin(self.assistant.live())
         self._begin(self._tell())
         try:
             await self._patients()
@@ -106,23 +102,27 @@ class SimulatedDay:
                 print(line, flush=True)
 
 
-async def run(
-    base_url: str, speed: float, crowd: Path, seed: int, after: float
-) -> None:
+async def run(options: argparse.Namespace, crowd: dict[str, Any]) -> None:
     """Simulate until SIGINT or SIGTERM."""
-    limits = httpx.Limits(max_connections=40, max_keepalive_connections=40)
-    async with httpx.AsyncClient(
-        base_url=base_url, timeout=httpx.Timeout(30, pool=None), limits=limits
-    ) as http:
-        world = World(http, speed, random.Random(seed))
-        people = json.loads(await asyncio.to_thread(crowd.read_text))
-        day = asyncio.create_task(SimulatedDay(world, people, after).run())
+    chance = random.Random(options.seed)
+    async with _client(options.base_url) as phones, _client(options.base_url) as desk:
+        world, helper = World(phones, options.speed, chance), None
+        if options.assistant_after > 0:
+            own = World(desk, options.speed, chance, world.told)
+            helper = Assistant(own, **crowd["assistant"], after=options.assistant_after)
+        day = asyncio.create_task(SimulatedDay(world, crowd, helper).run())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, day.cancel)
         await asyncio.gather(day, return_exceptions=True)
         if not day.cancelled() and (error := day.exception()) is not None:
             raise error
+
+
+def _client(base_url: str) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=40, max_keepalive_connections=40)
+    timeout = httpx.Timeout(30, pool=None)
+    return httpx.AsyncClient(base_url=base_url, timeout=timeout, limits=limits)
 
 
 def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -154,15 +154,7 @@ def main() -> int:
     if not crowd.exists():
         print(f"{crowd} is missing: run python -m sandbox.seed first", file=sys.stderr)
         return 1
-    asyncio.run(
-        run(
-            options.base_url,
-            options.speed,
-            crowd,
-            options.seed,
-            options.assistant_after,
-        )
-    )
+    asyncio.run(run(options, json.loads(crowd.read_text())))
     return 0
 
 

@@ -12,9 +12,10 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -118,6 +119,7 @@ class EmbeddedPostgres:
     def _socket_folder(self) -> Path | None:
         """The socket folder of a running server, None when it does not run."""
         try:
+            self._forget_the_dead()
             lines = (self.data / "postmaster.pid").read_text().splitlines()
             os.kill(int(lines[0]), 0)
             return Path(lines[4]) if lines[4] else None
@@ -146,11 +148,26 @@ class EmbeddedPostgres:
         if state in {"Z", "X"}:
             lock.unlink()
 
-    def _launch(self) -> None:
-        self._forget_the_dead()
-        # A path of a socket may have 107 bytes, so it cannot live in the checkout.
+    def _socket_place(self) -> Path:
+        # A path of a socket may have 107 bytes, so it cannot live in the checkout;
+        # it stays the same over a restart, because clients remember it.
+        note = self.folder / "postgres-socket"
+        try:
+            socket = Path(note.read_text())
+            if not socket.exists():
+                socket.mkdir(mode=0o700)
+                self.home.give(socket)
+            if socket.stat().st_uid == self.data.stat().st_uid:
+                return socket
+        except OSError:
+            pass
         socket = Path(tempfile.mkdtemp(prefix="tot-pg-"))
         self.home.give(socket)
+        note.write_text(str(socket))
+        return socket
+
+    def _launch(self) -> None:
+        socket = self._socket_place()
         told = self._run(
             "pg_ctl",
             "start",
@@ -233,6 +250,13 @@ class EmbeddedPostgres:
                 shutil.rmtree(socket, ignore_errors=True)
             self.owned = False
 
+    def watch(self, stopping: threading.Event) -> None:
+        """Start the server again whenever it dies, until told to stop."""
+        while not stopping.wait(1):
+            if self._socket_folder() is None and self.owned:
+                with suppress(PostgresFailed, psycopg.Error):
+                    self.start()
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -248,4 +272,11 @@ def running_database(settings: Settings) -> Iterator[str]:
         yield settings.database_url
         return
     with EmbeddedPostgres(settings.data_dir / "postgres") as server:
-        yield server.url()
+        stopping = threading.Event()
+        watcher = threading.Thread(target=server.watch, args=(stopping,), daemon=True)
+        watcher.start()
+        try:
+            yield server.url()
+        finally:
+            stopping.set()
+            watcher.join()

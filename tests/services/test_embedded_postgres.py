@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -32,6 +33,13 @@ def ask(url: str, sql: str) -> object:
         found = session.execute(sql)
         row = found.fetchone() if found.description else None
         return row[0] if row else None
+
+
+def answers(url: str) -> bool:
+    try:
+        return ask(url, "SELECT 1") == 1
+    except psycopg.OperationalError:
+        return False
 
 
 def reachable_python() -> str:
@@ -146,6 +154,14 @@ def test_without_a_server_the_embedded_one_runs(tmp_path: Path) -> None:
     unnamed.database_url = None
     with running_database(unnamed) as url:
         assert ask(url, "SELECT 1") == 1
+        server = EmbeddedPostgres(tmp_path / "postgres")
+        first = postmaster(server)
+        os.kill(first, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while not answers(url):
+            assert time.monotonic() < deadline, "nobody started it again"
+            time.sleep(0.1)
+        assert postmaster(server) != first
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

@@ -62,6 +62,6 @@ def _middleware(settings: Settings) -> list[Middleware]:
     ]
 
 
-async def to_console(request: Request) -> RedirectResponse:
+async def to_console(_: Request) -> RedirectResponse:
     """Whoever types the bare address means the console."""
     return RedirectResponse("/admin/")

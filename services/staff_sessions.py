@@ -16,6 +16,7 @@ from models import Role, RoleGrant, StaffSession, User
 from models.role_grant import STAFF_ROLES
 from services import audit, clock
 from services.actor import SYSTEM_ID, Actor, Via
+from services.config import get_settings
 from services.logins import login_matches
 
 # Writing the stamp at every request would turn each page into an UPDATE.
@@ -241,7 +242,7 @@ async def living(
     session: AsyncSession, session_ids: Collection[uuid.UUID]
 ) -> set[uuid.UUID]:
     """Tell which of these sessions a person is still signed in with."""
-    now = sa.func.app_now()
+    now, idle = sa.func.app_now(), timedelta(minutes=get_settings().staff_idle_minutes)
     query = (
         sa.select(col(StaffSession.id))
         .join(User, col(User.id) == col(StaffSession.user_id))
@@ -249,7 +250,7 @@ async def living(
             col(StaffSession.id).in_(session_ids),
             col(StaffSession.ended_at).is_(None),
             col(StaffSession.expires_at) > now,
-            col(StaffSession.last_seen_at) > now - IDLE,
+            col(StaffSession.last_seen_at) > now - idle,
             col(StaffSession.auth_version) == col(User.auth_version),
             col(User.blocked_at).is_(None),
         )

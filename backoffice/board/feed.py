@@ -1,0 +1,265 @@
+"""The board's news: one reading for each change, drawn once, sent to every board.
+
+The feed listens while the application runs, but reads nothing while nobody watches.
+"""
+
+import asyncio
+import json
+import logging
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from backoffice.board import paint, reading
+from backoffice.board.shapes import CallFacts, DoctorFacts, Facts, Snapshot
+from services import staff_sessions
+from services.clock import MOSCOW
+from services.database import Sessions
+from services.edges import transaction
+from services.i18n import use_locale
+from services.listener import Listener
+from services.live import Topic
+
+logger = logging.getLogger("tot.board")
+
+BEAT_SECONDS = 2.0
+SESSIONS_EVERY, SWEEP_EVERY = 5, 15
+# What is announced within this time is read in one go.
+GATHER_SECONDS = 0.01
+QUEUE_LIMIT = 1000
+KEPT_SECONDS = 2.0
+BYE = b"event: bye\ndata: 1\n\n"
+
+
+@dataclass(eq=False)
+class Client:
+    """One open stream."""
+
+    language: str
+    session_id: uuid.UUID
+    queue: asyncio.Queue[bytes] = field(
+        default_factory=lambda: asyncio.Queue(QUEUE_LIMIT)
+    )
+
+    def send(self, message: bytes) -> None:
+        """Queue a message; who cannot keep up is sent away and comes back fresh."""
+        if self.queue.full():
+            self.queue = asyncio.Queue(QUEUE_LIMIT)
+            message = BYE
+        self.queue.put_nowait(message)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A drawn board, good until the next notification or two seconds."""
+
+    generation: int
+    until: float
+    snapshot: Snapshot
+
+
+def event(kind: str, data: Any) -> bytes:
+    """Write one event of the stream."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"event: {kind}\ndata: {text}\n\n".encode()
+
+
+class Feed:
+    """Reads what changed and hands it to the open boards of this process."""
+
+    def __init__(self, sessions: Sessions, url: URL) -> None:
+        self._sessions = sessions
+        self.listener = Listener(url)
+        self.clients: set[Client] = set()
+        self._changed: dict[Topic, set[uuid.UUID]] = {topic: set() for topic in Topic}
+        self._news = asyncio.Event()
+        self._generation = 0
+        self._kept: dict[str, Kept] = {}
+        self._drawing: dict[str, asyncio.Lock] = {}
+        self._drawn: dict[tuple[str, str], str] = {}
+        self._watchers: list[Any] = []
+        self._origin = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listen, beat and redraw in the background."""
+        forget = self.listener.subscribe(self._hear)
+        tasks = [
+            asyncio.create_task(work())
+            for work in (self.listener.run, self._tell_changes, self._beat)
+        ]
+        try:
+            yield
+        finally:
+            forget()
+            self.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def close(self) -> None:
+        """Send every board away; it will come back to a living process."""
+        for client in self.clients:
+            client.send(BYE)
+
+    @asynccontextmanager
+    async def connected(self, client: Client) -> AsyncIterator[None]:
+        """Keep a stream among those that are told."""
+        self.clients.add(client)
+        try:
+            yield
+        finally:
+            self.clients.discard(client)
+
+    async def snapshot(self, language: str) -> Snapshot:
+        """Draw today's board; readers who come together share one drawing.
+
+        A drawing is handed out again only while no notification has come since it was
+        begun: what was committed before is in it, what comes later is sent as news.
+        """
+        lock = self._drawing.setdefault(language, asyncio.Lock())
+        async with lock:
+            kept = self._kept.get(language)
+            now = asyncio.get_running_loop().time()
+            if kept and kept.generation == self._generation and kept.until > now:
+                return kept.snapshot
+            generation = self._generation
+            async with transaction(self._sessions) as session:
+                facts = await reading.everything(session)
+            made = await self._draw(facts, language)
+            if self.listener.connected.is_set():
+                self._kept[language] = Kept(generation, now + KEPT_SECONDS, made)
+            return made
+
+    @staticmethod
+    async def _draw(facts: Facts, language: str) -> Snapshot:
+        with use_locale(language):
+            return await asyncio.to_thread(paint.snapshot, facts)
+
+    def _hear(self, topic: Topic | None, row_id: uuid.UUID | None) -> None:
+        self._generation += 1
+        if topic is None or row_id is None:
+            self._send("reset", 1)
+            return
+        self._changed[topic].add(row_id)
+        self._news.set()
+
+    def _send(self, kind: str, data: Any, language: str | None = None) -> None:
+        message = event(kind, data)
+        for client in self.clients:
+            if language in (None, client.language):
+                client.send(message)
+
+    async def _tell_changes(self) -> None:
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._news.clear()
+            changed = self._changed
+            self._changed = {topic: set() for topic in Topic}
+            if self.clients:
+                await self._guarded(lambda: self._read_and_send(changed))
+
+    async def _guarded(self, work: Callable[[], Any]) -> bool:
+        """Survive an outage: the boards see that no beat comes."""
+        try:
+            await work()
+        except (SQLAlchemyError, OSError) as error:
+            logger.warning("the board could not be read: %s", type(error).__name__)
+            self._send("down", 1)
+            return False
+        return True
+
+    async def _read_and_send(self, changed: Mapping[Topic, set[uuid.UUID]]) -> None:
+        calls: list[CallFacts] = []
+        doctors: list[DoctorFacts] = []
+        async with transaction(self._sessions) as session:
+            if changed[Topic.CALL]:
+                calls = await reading.calls(session, [*changed[Topic.CALL]])
+            if changed[Topic.DOCTOR]:
+                now: datetime = (
+                    await session.execute(sa.text("SELECT app_now()"))
+                ).scalar_one()
+                today = now.astimezone(MOSCOW).date()
+                doctors = await reading.doctors(
+                    session, today, [*changed[Topic.DOCTOR]]
+                )
+            if changed[Topic.PRESENCE]:
+                self._watchers = await reading.watchers(session)
+                self._send("watch", self._watchers)
+        for language in {client.language for client in self.clients}:
+            with use_locale(language):
+                self._send_rows(language, calls, doctors)
+
+    def _send_rows(
+        self,
+        language: str,
+        calls: Iterable[CallFacts],
+        doctors: Iterable[DoctorFacts],
+    ) -> None:
+        for call in calls:
+            row = paint.call_row(call)
+            self._drawn[language, row["id"]] = row["html"]
+            self._send("call", row, language)
+        for doctor in doctors:
+            day = reading.midnight(datetime.fromtimestamp(doctor["at"], MOSCOW).date())
+            drawn = paint.doctor_row(doctor, int(day.timestamp()))
+            self._drawn[language, drawn["id"]] = drawn["html"]
+            self._send("doctor", drawn, language)
+
+    async def _beat(self) -> None:
+        count = 0
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            if not self.clients:
+                continue
+            count += 1
+            alive = await self._guarded(self._beat_once)
+            if alive and count % SESSIONS_EVERY == 0:
+                await self._guarded(self._dismiss)
+            if alive and count % SWEEP_EVERY == 0:
+                await self._guarded(self._sweep)
+
+    async def _beat_once(self) -> None:
+        async with transaction(self._sessions) as session:
+            now: datetime = (
+                await session.execute(sa.text("SELECT app_now()"))
+            ).scalar_one()
+        self._send("beat", int(now.timestamp()))
+
+    async def _dismiss(self) -> None:
+        """End the streams whose sessions have ended, and forget colleagues who left."""
+        wanted = {client.session_id for client in self.clients}
+        async with transaction(self._sessions) as session:
+            living = await staff_sessions.living(session, wanted)
+            watchers = await reading.watchers(session)
+        for client in self.clients:
+            if client.session_id not in living:
+                client.send(BYE)
+        if watchers != self._watchers:
+            self._watchers = watchers
+            self._send("watch", watchers)
+
+    async def _sweep(self) -> None:
+        """Redraw what changes by time alone: overruns, lateness, old positions."""
+        for language in {client.language for client in self.clients}:
+            snapshot = await self.snapshot(language)
+            if self._origin and snapshot["origin"] != self._origin:
+                self._send("reset", 1)
+            self._origin = snapshot["origin"]
+            for kind, rows in (
+                ("call", snapshot["calls"]),
+                ("doctor", snapshot["doctors"]),
+            ):
+                for row in rows:
+                    key = language, row["id"]
+                    if self._drawn.get(key, row["html"]) != row["html"]:
+                        self._send(kind, row, language)
+                    self._drawn[key] = row["html"]

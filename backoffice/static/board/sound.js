@@ -1,0 +1,55 @@
+// Sounds without files. The browser keeps silent until a click, and the button says so.
+import { boot, icon, id, now, on, t } from "./base.js"
+
+const button = id("sound")
+let audio, wanted = localStorage.getItem("board-sound") === "1", last = 0
+const rung = new Set()
+
+function paint() {
+  const state = !wanted ? "off" : audio?.state === "running" ? "on" : "wait"
+  button.setAttribute("aria-pressed", state === "on")
+  button.setAttribute("aria-label", button.title = t(`sound.${state}`))
+  button.title += " (M)"
+  button.classList.toggle("is-waiting", state === "wait")
+  button.innerHTML = icon(state === "off" ? "volume-off" : "volume")
+}
+function wake() {
+  audio ??= new AudioContext()
+  audio.onstatechange = paint
+  audio.resume().then(paint)
+}
+function play(tones) {
+  if (!wanted || audio?.state !== "running") return
+  tones.forEach((pitch, n) => {
+    const from = audio.currentTime + n * 0.2, tone = audio.createOscillator(), gain = audio.createGain()
+    tone.frequency.value = pitch
+    gain.gain.setValueAtTime(0.18, from)
+    gain.gain.exponentialRampToValueAtTime(0.001, from + 0.17)
+    tone.connect(gain).connect(audio.destination)
+    tone.start(from)
+    tone.stop(from + 0.18)
+  })
+}
+export function toggle() {
+  wanted = !wanted
+  localStorage.setItem("board-sound", wanted ? "1" : "0")
+  if (wanted) wake()
+  paint()
+  setTimeout(play, 150, [880])
+}
+
+on("broken", row => {
+  if (rung.has(row.id) || now() - last < 10) return
+  rung.add(row.id)
+  last = now()
+  play([880, 880])
+})
+on("new-call", row => row.priority === "emergency" && play([660, 880, 1175]))
+on("stale", () => play([660, 440]))
+on("restored", () => play([440, 660]))
+
+export function start() {
+  button.addEventListener("click", toggle)
+  if (wanted) addEventListener("pointerdown", wake, { once: true })
+  paint()
+}

@@ -21,7 +21,7 @@ from backoffice import cells, formats
 from backoffice.booking_search import by_doctor, found
 from backoffice.filters import Choice, Day, Words
 from backoffice.tables import TableView
-from models import Assignment, Booking, DoctorProfile, PatientProfile, User
+from models import Assignment, Booking, PatientProfile, User
 from models.assignment import SHOWN
 from models.booking import Status
 from models.booking_words import CallType, Priority
@@ -105,7 +105,7 @@ class BookingsView(TableView, model=Booking):
     column_sortable_list: ClassVar[Sequence[Any]] = ["created_at"]
     column_default_sort = ("created_at", True)
     search_hint = Lazy("Number, phone, name, address")
-    column_labels: ClassVar[Mapping[str, str]] = {
+    column_labels: ClassVar[dict[Any, Any]] = {
         "number": Lazy("Number"),
         "status": Lazy("Status"),
         "created_at": Lazy("Taken"),

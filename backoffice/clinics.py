@@ -36,7 +36,7 @@ class ClinicsView(TableView, model=ClinicProfile):
     can_create = can_edit = can_view_details = True
     column_list: ClassVar[Sequence[Any]] = ["name"]
     column_default_sort = "name"
-    search_hint = Lazy("Name, address")
+    search_hint = Lazy("Title, address")
     form_columns: ClassVar[Sequence[Any]] = [
         "name",
         "licence_number",
@@ -45,9 +45,9 @@ class ClinicsView(TableView, model=ClinicProfile):
         "address",
         "active",
     ]
-    form_overrides: ClassVar[Mapping[str, Any]] = {"phone": PhoneField}
-    column_labels: ClassVar[Mapping[str, str]] = {
-        "name": Lazy("Name"),
+    form_overrides: ClassVar[dict[Any, Any]] = {"phone": PhoneField}
+    column_labels: ClassVar[dict[Any, Any]] = {
+        "name": Lazy("Title"),
         "licence_number": Lazy("Licence number"),
         "tax_number": Lazy("Tax number (INN)"),
         "address": Lazy("Address"),
@@ -109,7 +109,7 @@ class ClinicsView(TableView, model=ClinicProfile):
         context = await super().details_context(request)
         clinic_id = context["dressed"].id
         managers = await in_transaction(
-            self.session_maker, lambda session: clinics.members(session, clinic_id)
+            self.sessions, lambda session: clinics.members(session, clinic_id)
         )
         return context | {"managers": managers, "values": {}, "wrong": {}}
 

@@ -3,7 +3,7 @@
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 from markupsafe import Markup
@@ -37,7 +37,7 @@ CLOSED_ROUTES = frozenset(
 )
 
 
-class Console(Admin):  # type: ignore[misc]
+class Console(Admin):
     """sqladmin with everything of facts about its holes answered."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
@@ -62,7 +62,7 @@ class Console(Admin):  # type: ignore[misc]
         self.admin.user_middleware = [
             each
             for each in self.admin.user_middleware
-            if each.cls is not LocaleMiddleware
+            if cast(Any, each.cls) is not LocaleMiddleware
         ]
         self.admin.state = app.state
         self._close_holes()
@@ -89,7 +89,7 @@ class Console(Admin):  # type: ignore[misc]
             locale=current_locale,
             demo=settings.profile is Profile.DEMO,
             tile_url=settings.tile_url,
-            get_flashed_messages=lambda request: [],
+            get_flashed_messages=lambda _: [],
         )
         self.templates.env.filters.update(formats.FILTERS)
 
@@ -99,7 +99,7 @@ class Console(Admin):  # type: ignore[misc]
             return await sign_in.sign_in(request)
         return await sign_in.show(request)
 
-    @login_required  # type: ignore[untyped-decorator]
+    @login_required
     async def index(self, request: Request) -> Response:
         """Draw the first page: today in figures, as far as the role may see them."""
         context = await home_context(request)

@@ -63,6 +63,25 @@ def _specializations(row: Doctor) -> Any:
     return cells.pills(Specialization(each) for each in row.profile.specializations)
 
 
+def _valid_until() -> Any:
+    documents = sa.func.coalesce(
+        col(DoctorProfile.documents_valid_until), col(DoctorProfile.licence_expires_on)
+    )
+    return sa.func.least(col(DoctorProfile.licence_expires_on), documents)
+
+
+def _where_state(condition: Any) -> Any:
+    return sa.exists().where(
+        col(DoctorState.doctor_id) == col(DoctorProfile.user_id), condition
+    )
+
+
+def _blocked() -> Any:
+    return sa.exists().where(
+        col(User.id) == col(DoctorProfile.user_id), col(User.blocked_at).is_not(None)
+    )
+
+
 class HasSpecialization(Either):
     """Keeps the doctors who treat in one specialization."""
 
@@ -97,7 +116,7 @@ class DoctorsView(TableView, model=DoctorProfile):
     column_sortable_list: ClassVar[Sequence[Any]] = ["licence_expires_on", "rating"]
     search_hint = Lazy("Name, phone, licence number")
     numbers = frozenset({"rating"})
-    column_labels: ClassVar[Mapping[str, str]] = {
+    column_labels: ClassVar[dict[Any, Any]] = {
         "name": Lazy("Name"),
         "specializations": Lazy("Specialization"),
         "state": Lazy("State"),
@@ -153,16 +172,16 @@ class DoctorsView(TableView, model=DoctorProfile):
             "state",
             [
                 ("duty", Lazy("On duty"), lambda: _where_state(DoctorState.on_duty)),
-                ("blocked", Lazy("Blocked"), lambda: _blocked()),
+                ("blocked", Lazy("Blocked"), _blocked),
                 (
                     "expired",
                     Lazy("Documents expired"),
                     lambda: _valid_until() < TODAY,
                 ),
                 (
-                    "soon",
-                    Lazy("Documents expire within 30 days"),
-                    lambda: _valid_until().between(TODAY, SOON),
+                    "ending",
+                    Lazy("Documents ended or ending within 30 days"),
+                    lambda: _valid_until() < SOON,
                 ),
             ],
         ),
@@ -232,25 +251,6 @@ class DoctorsView(TableView, model=DoctorProfile):
         """Let the doctor work again."""
         await staff.unblock(session, call.actor, call.id("pk"), call.words("reason"))
         return Done(gettext("The block is lifted."))
-
-
-def _valid_until() -> Any:
-    documents = sa.func.coalesce(
-        col(DoctorProfile.documents_valid_until), col(DoctorProfile.licence_expires_on)
-    )
-    return sa.func.least(col(DoctorProfile.licence_expires_on), documents)
-
-
-def _where_state(condition: Any) -> Any:
-    return sa.exists().where(
-        col(DoctorState.doctor_id) == col(DoctorProfile.user_id), condition
-    )
-
-
-def _blocked() -> Any:
-    return sa.exists().where(
-        col(User.id) == col(DoctorProfile.user_id), col(User.blocked_at).is_not(None)
-    )
 
 
 DoctorsView.identity = "doctors"

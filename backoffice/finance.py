@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlmodel import col
-from starlette.requests import Request
 
 from backoffice import cells, formats
 from backoffice.filters import Choice, Day
@@ -44,7 +43,7 @@ class FinanceView(TableView, model=BookingFinance):
     column_default_sort = ("created_at", True)
     search_hint = Lazy("Number")
     numbers = frozenset({"price_kopecks"})
-    column_labels: ClassVar[Mapping[str, str]] = {
+    column_labels: ClassVar[dict[Any, Any]] = {
         "number": Lazy("Number"),
         "status": Lazy("Status"),
         "call_type": Lazy("Type"),

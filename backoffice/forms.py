@@ -15,11 +15,11 @@ from services.words import label
 MOST_ROUBLES = 10_000_000
 
 
-class PlainConverter(ModelConverter):  # type: ignore[misc]
+class PlainConverter(ModelConverter):
     """sqladmin's own field for an enumeration stored by value selects nothing, and
     an untouched save then writes the first option."""
 
-    @converts("Enum")
+    @converts("Enum")  # type: ignore[untyped-decorator]
     def conv_enum(self, model: Any, prop: Any, kwargs: dict[str, Any]) -> Any:
         """Offer the members under their own names and give members back."""
         column = prop.columns[0]

@@ -21,7 +21,7 @@ from services.errors import Forbidden, TooLarge
 from services.staff_sessions import Staff
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-TOKEN_FIELD, TOKEN_HEADER = "csrf_token", "x-csrf-token"  # noqa: S105 - names
+TOKEN_FIELD, TOKEN_HEADER = "csrf_token", "x-csrf-token"
 BACKGROUND_HEADER = "x-background"
 LANGUAGE_COOKIE = "tot_lang"
 MAX_BODY = 1024 * 1024

@@ -12,7 +12,7 @@ from services.permissions import Permission
 from services.staff_sessions import Staff
 
 
-class Page(BaseView):  # type: ignore[misc]
+class Page(BaseView):
     """One item of the menu with the pages and commands behind it.
 
     The first decorated method in the class is the page that the menu opens.

@@ -1,8 +1,8 @@
 """How a person wants to see the console: theme and language."""
 
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.commands import Call, Done, command
 from backoffice.pages import Page, page, staff_of

@@ -74,16 +74,16 @@ class PriceListView(TableView, model=PriceItem):
         "ends",
         "active",
     ]
-    form_overrides: ClassVar[Mapping[str, Any]] = {
+    form_overrides: ClassVar[dict[Any, Any]] = {
         "price_kopecks": RoublesField,
         "starts": wtforms.TimeField,
         "ends": wtforms.TimeField,
     }
     numbers = frozenset({"price_kopecks"})
-    column_labels: ClassVar[Mapping[str, str]] = {
-        "title_ru": Lazy("Name in Russian"),
-        "title_en": Lazy("Name in English"),
-        "title": Lazy("Name"),
+    column_labels: ClassVar[dict[Any, Any]] = {
+        "title_ru": Lazy("Title in Russian"),
+        "title_en": Lazy("Title in English"),
+        "title": Lazy("Title"),
         "kind": Lazy("Kind"),
         "call_type": Lazy("Type of call"),
         "specialization": Lazy("Specialization"),

@@ -87,13 +87,17 @@ def understand(error: Exception) -> errors.DomainError:
         return field_errors(error)
     if isinstance(error, HTTPException):
         return BY_STATUS.get(error.status_code, Refused)()
+    return _of_database(error) or _unforeseen(error)
+
+
+def _of_database(error: Exception) -> errors.DomainError | None:
     if is_outage(error):
         return errors.Unavailable()
     if isinstance(error, IntegrityError):
         return errors.Conflict()
     if isinstance(error, DataError) or _never_reached_the_database(error):
         return Refused()
-    return _unforeseen(error)
+    return None
 
 
 def _never_reached_the_database(error: Exception) -> bool:
@@ -167,7 +171,7 @@ class ErrorPages:
 
         try:
             await self.app(scope, receive, watched)
-        except Exception as error:  # noqa: BLE001 - this is the last resort
+        except Exception as error:
             if started or scope["type"] != "http":
                 raise
             response = await respond(Request(scope, receive), error)

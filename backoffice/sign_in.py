@@ -20,7 +20,7 @@ OPEN_TO_NEWCOMERS = (PASSWORD_PAGE, "/admin/me/theme", "/admin/me/language")
 LONGEST = 1024
 
 
-class StaffAuthentication(AuthenticationBackend):  # type: ignore[misc]
+class StaffAuthentication(AuthenticationBackend):
     """sqladmin asks here at every page; the session was found by the middleware."""
 
     def __init__(self) -> None:
@@ -107,11 +107,12 @@ async def _token(request: Request, login: str, password: str) -> str:
     found = await in_transaction(
         sessions, lambda session: staff_sessions.candidate(session, login)
     )
-    right = await passwords.verify(password, found and found.user.password_hash)
+    known = found.user.password_hash if found else None
+    right = await passwords.verify(password, known)
 
     async def finish(session: AsyncSession) -> str | None:
         if found is None or not right:
-            await staff_sessions.refused(session, found and found.user.id)
+            await staff_sessions.refused(session, found.user.id if found else None)
             return None
         await rate_limits.forgive(session, found.user.id)
         hours = request.app.state.settings.staff_session_hours

@@ -15,6 +15,7 @@ from backoffice.commands import Call, Done, command
 from backoffice.filters import Choice, Either
 from backoffice.tables import TableView
 from models import Role, RoleGrant, User
+from models.role_grant import STAFF_ROLES
 from services import roles, staff
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
@@ -75,7 +76,7 @@ class UsersView(TableView, model=User):
     column_default_sort = ("created_at", True)
     column_sortable_list: ClassVar[Sequence[Any]] = ["created_at"]
     search_hint = Lazy("Name, phone, e-mail")
-    column_labels: ClassVar[Mapping[str, str]] = {
+    column_labels: ClassVar[dict[Any, Any]] = {
         "last_name": Lazy("Name"),
         "roles": Lazy("Roles"),
         "phone": Lazy("Phone"),
@@ -151,7 +152,7 @@ class UsersView(TableView, model=User):
             and roles.compatible(person.roles, role)
         ]
         mine = person.id == request.state.staff.user_id
-        is_staff = bool(roles.STAFF_ROLES & set(person.roles))
+        is_staff = bool(STAFF_ROLES & set(person.roles))
         more = {"grants": grants, "free": free, "mine": mine, "is_staff": is_staff}
         return context | more
 

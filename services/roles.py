@@ -51,7 +51,7 @@ async def roles_of(session: AsyncSession, user_id: uuid.UUID) -> frozenset[Role]
     query = select(RoleGrant.role).where(
         col(RoleGrant.user_id) == user_id, col(RoleGrant.revoked_at).is_(None)
     )
-    return frozenset((await session.exec(query)).all())
+    return frozenset(Role(each) for each in (await session.exec(query)).all())
 
 
 def compatible(held: Iterable[Role], role: Role) -> bool:
@@ -161,17 +161,19 @@ async def _live_grant(
 
 
 async def _demand_facts(session: AsyncSession, user_id: uuid.UUID, role: Role) -> None:
-    tables = {Role.DOCTOR: DoctorProfile, Role.CLINIC: ClinicMember}
+    owners = {
+        Role.DOCTOR: col(DoctorProfile.user_id),
+        Role.CLINIC: col(ClinicMember.user_id),
+    }
     if role is Role.PATIENT:
         mine = col(PatientProfile.user_id) == user_id
         if not await session.scalar(sa.select(sa.exists().where(mine))):
             session.add(PatientProfile(user_id=user_id))
         return
-    table = tables.get(role)
-    if table is None:
+    owner = owners.get(role)
+    if owner is None:
         return
-    own = sa.exists().where(col(table.user_id) == user_id)
-    if not await session.scalar(sa.select(own)):
+    if not await session.scalar(sa.select(sa.exists().where(owner == user_id))):
         raise NotReadyForRole
 
 

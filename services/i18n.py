@@ -33,7 +33,10 @@ def catalog(locale: str) -> Translations:
         compiled = BytesIO()
         write_mo(compiled, area)
         compiled.seek(0)
-        merged.merge(Translations(compiled))
+        loaded = Translations(compiled)
+        merged.merge(loaded)
+        # Merging brings the words only; an empty catalog counts as English does.
+        merged.plural = loaded.plural
     return merged
 
 

@@ -43,5 +43,5 @@ async def check_rule(session: AsyncSession, rule: Rule) -> list[Violation]:
     rows = await session.execute(query)
     return [
         Violation(rule.name, str(offender), str(detail), gettext(rule.about))
-        for offender, detail in rows.tuples()
+        for offender, detail in rows.all()
     ]

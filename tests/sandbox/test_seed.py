@@ -1,0 +1,121 @@
+"""The demo's data: sound, signed in to, made once, never over foreign data."""
+
+import json
+import random
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import Booking, Role, RoleGrant, User
+from models.booking import ACTIVE, Status
+from sandbox import loading, seed
+from sandbox.cast import Passwords, populate
+from sandbox.history import Past
+from sandbox.rhythm import moments
+from services import bulk_loader, clock, invariants, passwords
+from services.config import Profile, Settings
+from services.database import Sessions
+from tests import factories
+
+ROLES = {"dispatcher", "curator", "finance", "admin", "doctor", "patient"}
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("DAYS", 4),
+        ("DOCTORS", 120),
+        ("PATIENTS", 80),
+        ("WALKED", 60),
+    ):
+        monkeypatch.setattr(seed, name, value)
+
+
+@pytest.fixture
+async def demo(sessions: Sessions, settings: Settings, tmp_path: Path) -> Settings:
+    assert sessions
+    return settings.model_copy(update={"data_dir": tmp_path})
+
+
+async def _count(session: AsyncSession) -> int:
+    return (await session.exec(select(func.count()).select_from(Booking))).one()
+
+
+async def test_a_million_in_small(session: AsyncSession) -> None:
+    city = populate(random.Random(7), Passwords("x", "y", "z"), 60, 40)
+    await loading.load_people(session, city)
+    now = await clock.now(session)
+    drawn = moments(random.Random(7), now, 30, 500)
+    first = await bulk_loader.take_numbers(session, len(drawn))
+    counted: list[int] = []
+    past = Past(city.cast(), random.Random(7), first)
+    await loading.load_past(session, past, drawn, 20, progress=counted.append)
+    assert sum(counted) == 500
+    assert drawn == sorted(drawn)
+    assert await invariants.check(session) == []
+    rows = (await session.exec(select(Booking).order_by(col(Booking.number)))).all()
+    assert [row.number for row in rows] == list(range(first, first + 500))
+    assert [row.status for row in rows[-20:]] == [Status.PENDING] * 20
+    assert all(row.created_at <= now for row in rows)
+
+
+async def test_the_demo_is_made_once(
+    demo: Settings, sessions: Sessions, small: None
+) -> None:
+    await seed.seed(demo)
+    logins = json.loads((demo.data_dir / seed.LOGINS).read_text())
+    assert set(logins) == ROLES
+    for name in (seed.LOGINS, seed.CROWD):
+        assert stat.S_IMODE((demo.data_dir / name).stat().st_mode) == 0o600
+    async with sessions() as session:
+        await _check_people(session, logins)
+        made = await _count(session)
+        alive = (
+            await session.exec(
+                select(Booking.status).where(col(Booking.status).in_(ACTIVE))
+            )
+        ).all()
+        assert set(alive) == ACTIVE
+        late = await clock.now(session) - timedelta(hours=1)
+        recent = select(func.count()).where(col(Booking.created_at) > late)
+        assert (await session.exec(recent)).one() > 5
+    await seed.seed(demo)
+    assert json.loads((demo.data_dir / seed.LOGINS).read_text()) == logins
+    async with sessions() as session:
+        assert await _count(session) == made == 4 * seed.CALLS_A_DAY + 60
+
+
+async def _check_people(
+    session: AsyncSession, logins: dict[str, dict[str, str]]
+) -> None:
+    for role, login in logins.items():
+        query = (
+            select(User, RoleGrant.role)
+            .join(RoleGrant, col(RoleGrant.user_id) == col(User.id))
+            .where(col(User.email) == login["login"])
+        )
+        user, granted = (await session.exec(query)).one()
+        assert granted is Role(role)
+        assert await passwords.verify(login["password"], user.password_hash)
+        assert not user.must_change_password
+
+
+async def test_foreign_data_is_left_alone(demo: Settings, sessions: Sessions) -> None:
+    async with sessions() as session, session.begin():
+        await factories.person(session)
+    with pytest.raises(seed.SeedFailed, match="RESET=1"):
+        await seed.seed(demo)
+
+
+async def test_only_the_demo_profile_is_seeded(demo: Settings) -> None:
+    serious = demo.model_copy(update={"profile": Profile.PRODUCTION})
+    with pytest.raises(seed.SeedFailed, match="demo profile"):
+        await seed.seed(serious, reset=True)
+    nowhere = demo.model_copy(update={"database_url": None})
+    with pytest.raises(seed.SeedFailed, match="DATABASE_URL"):
+        await seed.seed(nowhere)

@@ -10,7 +10,19 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from api import accounts, addresses, auth, health, problems
+from api import (
+    accounts,
+    addresses,
+    auth,
+    bookings,
+    clinic,
+    doctors,
+    duty,
+    health,
+    price_list,
+    problems,
+    visits,
+)
 from api.front import Front
 from services.config import Settings
 from services.errors import DomainError
@@ -21,6 +33,12 @@ ROUTERS: Sequence[APIRouter] = (
     auth.router,
     accounts.router,
     addresses.router,
+    bookings.router,
+    visits.router,
+    duty.router,
+    doctors.router,
+    price_list.router,
+    clinic.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 

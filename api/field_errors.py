@@ -3,44 +3,44 @@
 from collections.abc import Iterable
 from typing import Any
 
-from services.i18n import gettext
+from services.i18n import Lazy, gettext
 
 # Kinds of pydantic's complaints with our sentence for each.
 SENTENCES = {
-    "missing": "This field is required.",
-    "extra_forbidden": "This field is not known.",
-    "json_invalid": "This is not valid JSON.",
-    "string_too_long": "At most {max_length} characters are allowed.",
-    "string_too_short": "At least {min_length} characters are needed.",
-    "string_type": "This has to be a text.",
-    "string_pattern_mismatch": "This has characters that are not allowed.",
-    "int_type": "This has to be a whole number.",
-    "int_parsing": "This has to be a whole number.",
-    "int_from_float": "This has to be a whole number.",
-    "bool_type": "This has to be true or false.",
-    "bool_parsing": "This has to be true or false.",
-    "float_type": "This has to be a number.",
-    "float_parsing": "This has to be a number.",
-    "finite_number": "This has to be a finite number.",
-    "greater_than_equal": "This has to be {ge} or more.",
-    "greater_than": "This has to be more than {gt}.",
-    "less_than_equal": "This has to be {le} or less.",
-    "less_than": "This has to be less than {lt}.",
-    "enum": "One of these is allowed: {expected}.",
-    "literal_error": "One of these is allowed: {expected}.",
-    "uuid_parsing": "This is not an identifier.",
-    "uuid_type": "This is not an identifier.",
-    "too_long": "At most {max_length} items are allowed.",
-    "too_short": "At least {min_length} items are needed.",
-    "date_from_datetime_parsing": "This is not a date.",
-    "date_parsing": "This is not a date.",
-    "date_type": "This is not a date.",
-    "datetime_parsing": "This is not a moment with an offset.",
-    "datetime_from_date_parsing": "This is not a moment with an offset.",
-    "datetime_type": "This is not a moment with an offset.",
-    "timezone_aware": "This is not a moment with an offset.",
+    "missing": Lazy("This field is required."),
+    "extra_forbidden": Lazy("This field is not known."),
+    "json_invalid": Lazy("This is not valid JSON."),
+    "string_too_long": Lazy("At most {max_length} characters are allowed."),
+    "string_too_short": Lazy("At least {min_length} characters are needed."),
+    "string_type": Lazy("This has to be a text."),
+    "string_pattern_mismatch": Lazy("This has characters that are not allowed."),
+    "int_type": Lazy("This has to be a whole number."),
+    "int_parsing": Lazy("This has to be a whole number."),
+    "int_from_float": Lazy("This has to be a whole number."),
+    "bool_type": Lazy("This has to be true or false."),
+    "bool_parsing": Lazy("This has to be true or false."),
+    "float_type": Lazy("This has to be a number."),
+    "float_parsing": Lazy("This has to be a number."),
+    "finite_number": Lazy("This has to be a finite number."),
+    "greater_than_equal": Lazy("This has to be {ge} or more."),
+    "greater_than": Lazy("This has to be more than {gt}."),
+    "less_than_equal": Lazy("This has to be {le} or less."),
+    "less_than": Lazy("This has to be less than {lt}."),
+    "enum": Lazy("One of these is allowed: {expected}."),
+    "literal_error": Lazy("One of these is allowed: {expected}."),
+    "uuid_parsing": Lazy("This is not an identifier."),
+    "uuid_type": Lazy("This is not an identifier."),
+    "too_long": Lazy("At most {max_length} items are allowed."),
+    "too_short": Lazy("At least {min_length} items are needed."),
+    "date_from_datetime_parsing": Lazy("This is not a date."),
+    "date_parsing": Lazy("This is not a date."),
+    "date_type": Lazy("This is not a date."),
+    "datetime_parsing": Lazy("This is not a moment with an offset."),
+    "datetime_from_date_parsing": Lazy("This is not a moment with an offset."),
+    "datetime_type": Lazy("This is not a moment with an offset."),
+    "timezone_aware": Lazy("This is not a moment with an offset."),
 }
-OTHERWISE = "This value does not fit."
+OTHERWISE = Lazy("This value does not fit.")
 
 
 def field_errors(found: Iterable[Any]) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from api.field_errors import field_errors
 from services import errors
 from services.edges import is_outage
-from services.i18n import gettext
+from services.i18n import Lazy
 from services.request_id import current_request_id
 
 logger = logging.getLogger("tot.api")
@@ -63,6 +63,19 @@ class Problem(BaseModel):
     code: str
 
 
+TITLES: Mapping[int, Lazy] = {
+    400: Lazy("Bad request"),
+    401: Lazy("Not signed in"),
+    403: Lazy("Not allowed"),
+    404: Lazy("Not found"),
+    405: Lazy("Method not allowed"),
+    409: Lazy("Conflict"),
+    413: Lazy("Too large"),
+    422: Lazy("Wrong input"),
+    429: Lazy("Too many requests"),
+    500: Lazy("Internal error"),
+    503: Lazy("Not available"),
+}
 BY_STATUS: Mapping[int, type[errors.DomainError]] = {
     400: errors.ValidationFailed,
     401: errors.Unauthenticated,
@@ -126,7 +139,7 @@ def render(error: BaseException) -> Response:
     known = understand(error)
     body: dict[str, Any] = {
         "type": f"about:blank#{known.code}",
-        "title": gettext(HTTPStatus(known.status).phrase),
+        "title": str(TITLES.get(known.status, TITLES[400])),
         "status": known.status,
         "detail": known.message,
         "code": known.code,

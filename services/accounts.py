@@ -53,10 +53,13 @@ class Registration(Input):
 
 
 class CardChanges(Input):
-    """What one may change about oneself; absent fields stay."""
+    """What one may change about oneself.
 
-    first_name: Name = ""
-    last_name: Name = ""
+    The defaults are never used: absent fields stay as they are.
+    """
+
+    first_name: Name = "-"
+    last_name: Name = "-"
     middle_name: Name | None = None
     locale: Literal["ru", "en"] = "ru"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import unicodedata
 from functools import cache
 from pathlib import Path
 
@@ -41,10 +42,15 @@ def _gate(loop: asyncio.AbstractEventLoop) -> asyncio.Semaphore:  # noqa: ARG001
     return asyncio.Semaphore(AT_ONCE)
 
 
+def _spelled(password: str) -> str:
+    """Give one of the spellings that Unicode has for the same letters."""
+    return unicodedata.normalize("NFC", password)
+
+
 async def hash(password: str) -> str:
     """Hash a password in a worker thread."""
     async with _gate(asyncio.get_running_loop()):
-        return await asyncio.to_thread(_configured().hash, password)
+        return await asyncio.to_thread(_configured().hash, _spelled(password))
 
 
 async def verify(password: str, password_hash: str | None) -> bool:
@@ -56,7 +62,7 @@ async def verify(password: str, password_hash: str | None) -> bool:
 def _verify(password: str, password_hash: str | None) -> bool:
     hasher = _configured()
     known = password_hash or _dummy(hasher)
-    fits = len(password) <= LONGEST and hasher.verify(password, known)
+    fits = len(password) <= LONGEST and hasher.verify(_spelled(password), known)
     return fits and password_hash is not None
 
 
@@ -78,7 +84,7 @@ def demand_strong(
     elif lowered in common() or len(set(lowered)) < 3:
         text = gettext("This password is among the first that anybody would try.")
     elif any(lowered == str(each).lower() for each in unlike if each):
-        text = gettext("The password must not be your e-mail, phone number or name.")
+        text = gettext("The password must not be your e-mail, phone number, name or present password.")
     else:
         return
     raise ValidationFailed(errors=[{"field": field, "message": text}])

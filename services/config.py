@@ -1,5 +1,7 @@
 """Settings: everything that an operator may change, in one place."""
 
+import os
+import re
 import secrets
 from enum import StrEnum
 from functools import lru_cache
@@ -7,8 +9,10 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 MINIMUM_SECRET_BYTES = 32
 
@@ -65,6 +69,21 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = 5000
     max_body_bytes: int = 1_000_000
 
+    @field_validator("database_url")
+    @classmethod
+    def _through_psycopg(cls, url: str | None) -> str | None:
+        """Take the address as libpq writes it; there is one driver here."""
+        if not url:
+            return None
+        url = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+psycopg://", url)
+        try:
+            right = make_url(url).drivername == "postgresql+psycopg"
+        except ArgumentError:
+            right = False
+        if not right:
+            raise ValueError("expected postgresql://user:password@host/database")
+        return url
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.address_limit_factor == 0:
@@ -98,8 +117,16 @@ def _kept_secret(path: Path) -> str:
     """Read the generated secret, or make one that only its owner can read."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        own = path.with_name(f"{path.name}-{os.getpid()}")
+        own.touch(mode=0o600)
+        own.write_text(secrets.token_urlsafe(48))
+        # Of two processes that begin together, both go on with the first one's.
+        try:
+            os.link(own, path)
+        except FileExistsError:
+            pass
+        finally:
+            own.unlink()
     return path.read_text().strip()
 
 

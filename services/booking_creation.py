@@ -10,7 +10,6 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -18,7 +17,7 @@ from models import Booking
 from models.base import uuid7
 from models.booking import Status
 from models.booking_words import BookingSource, CallType, Priority
-from services import live, prices, settings
+from services import direct, live, prices, settings
 from services.actor import Actor, Via
 from services.booking_drafts import PatientDraft, SubjectInput
 from services.errors import TooManyBookings, ValidationFailed
@@ -63,44 +62,44 @@ WRITTEN = (
     "source",
 )
 _BEST_LINE = prices.BEST_LINE.format(
-    at="(coalesce(CAST(:wanted_from AS timestamptz), gate.now)"
+    at="(coalesce(CAST(%(wanted_from)s AS timestamptz), gate.now)"
     " AT TIME ZONE 'Europe/Moscow')::time"
 )
-STATEMENT = sa.text(f"""
+STATEMENT = f"""
 WITH gate AS MATERIALIZED (
-  SELECT open_bookings_of(:patient_id) AS open, app_now() AS now
+  SELECT open_bookings_of(%(patient_id)s) AS open, app_now() AS now
 ), priced AS MATERIALIZED (
   SELECT gate.open, gate.now, coalesce(
     ({_BEST_LINE}),
-    (SELECT CAST(value AS bigint) FROM setting WHERE key = :base_price_key),
-    CAST(:base_price AS bigint)) AS price
+    (SELECT CAST(value AS bigint) FROM setting WHERE key = %(base_price_key)s),
+    CAST(%(base_price)s AS bigint)) AS price
   FROM gate
 ), made AS (
   INSERT INTO booking ({", ".join(WRITTEN)}, price_kopecks, version)
-  SELECT {", ".join(f":{column}" for column in WRITTEN)}, priced.price, 1
+  SELECT {", ".join(f"%({column})s" for column in WRITTEN)}, priced.price, 1
   FROM priced
-  WHERE priced.open < :open_limit
-    AND coalesce(CAST(:wanted_from AS timestamptz) > priced.now, true)
-    AND coalesce(CAST(:wanted_to AS timestamptz) > priced.now, true)
-    AND coalesce(CAST(:wanted_to AS timestamptz),
-                 CAST(:wanted_from AS timestamptz), priced.now)
+  WHERE priced.open < %(open_limit)s
+    AND coalesce(CAST(%(wanted_from)s AS timestamptz) > priced.now, true)
+    AND coalesce(CAST(%(wanted_to)s AS timestamptz) > priced.now, true)
+    AND coalesce(CAST(%(wanted_to)s AS timestamptz),
+                 CAST(%(wanted_from)s AS timestamptz), priced.now)
         < priced.now + interval '1 year'
   RETURNING id, number, price_kopecks, created_at, updated_at
 ), history AS (
   INSERT INTO booking_event (id, booking_id, version, event, to_status,
                              actor_id, acting_as, via, comment, data)
-  SELECT :event_id, made.id, 1, 'create', :status,
-         :actor_id, :acting_as, :via, NULL, '{{}}' FROM made
+  SELECT %(event_id)s, made.id, 1, 'create', %(status)s,
+         %(actor_id)s, %(acting_as)s, %(via)s, NULL, '{{}}' FROM made
 ), journal AS (
   INSERT INTO audit_event (id, actor_id, acting_as, via, action, object_type,
                            object_id, data, request_id)
-  SELECT :audit_id, :actor_id, :acting_as, :via, 'booking.create', 'booking',
-         made.id, '{{"version": 1}}', :request_id FROM made
+  SELECT %(audit_id)s, %(actor_id)s, %(acting_as)s, %(via)s, 'booking.create', 'booking',
+         made.id, '{{"version": 1}}', %(request_id)s FROM made
 )
 SELECT priced.open, made.number, made.price_kopecks, made.created_at,
-       made.updated_at, CAST(pg_notify('{live.CHANNEL}', :wake_up) AS text)
+       made.updated_at, CAST(pg_notify('{live.CHANNEL}', %(wake_up)s) AS text)
 FROM priced LEFT JOIN made ON true
-""")  # noqa: S608 - made of constants only
+"""  # noqa: S608 - made of constants only
 
 
 @dataclass(frozen=True)
@@ -135,9 +134,8 @@ async def insert_booking(
         "stop_id": decided.stop_id,
         "source": SOURCES[actor.via],
     }
-    row = (
-        await session.execute(STATEMENT, _parameters(actor, values, open_limit))
-    ).one()
+    given = _parameters(actor, values, open_limit)
+    row: Any = await direct.fetch_one(session, STATEMENT, given)
     if row.number is None:
         raise _refusal(row.open, open_limit)
     return _persistent(

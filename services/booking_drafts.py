@@ -46,7 +46,9 @@ class CallerInput(Input):
     sex: Sex | None = None
 
 
-class _Window(Input):
+class Window(Input):
+    """When the doctor should come, as the caller wishes."""
+
     wanted_from: Moment | None = None
     wanted_to: Moment | None = None
 
@@ -58,7 +60,7 @@ class _Window(Input):
         return self
 
 
-class PatientDraft(_Window):
+class PatientDraft(Window):
     """A new call in a patient's words; no price, status or priority among them."""
 
     call_type: CallType
@@ -108,7 +110,7 @@ class BookingDraft(PatientDraft):
         return self.same_stop_as is None
 
 
-class BookingChanges(_Window):
+class BookingChanges(Window):
     """What is to be changed; a field that was not given stays as it is."""
 
     address: AddressInput | None = None

@@ -17,6 +17,7 @@ class Dated(Protocol):
 
 
 Row = TypeVar("Row", bound=Dated)
+Item = TypeVar("Item")
 Statement = TypeVar("Statement", bound=Any)
 
 
@@ -37,10 +38,10 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Page(Generic[Row]):
+class Page(Generic[Item]):
     """Some rows, and where the next page begins if there is one."""
 
-    items: list[Row]
+    items: list[Item]
     next: Cursor | None
 
 

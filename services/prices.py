@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -12,23 +11,23 @@ from models import PriceItem
 from models.booking_words import CallType
 from models.price_item import PriceKind
 from models.specialization import Specialization
-from services import settings
+from services import direct, settings
 from services.errors import NotFound
 
 # A line for the specialization beats one for all, hours beat the whole day, the
 # newer line beats the older. The statement that creates a booking uses it too.
 BEST_LINE = """
 SELECT price_kopecks FROM price_item
-WHERE active AND kind = 'visit' AND call_type = :call_type
-  AND (specialization = :specialization OR specialization IS NULL)
+WHERE active AND kind = 'visit' AND call_type = %(call_type)s
+  AND (specialization = %(specialization)s OR specialization IS NULL)
   AND (starts = ends
     OR (starts < ends AND {at} >= starts AND {at} < ends)
     OR (starts > ends AND ({at} >= starts OR {at} < ends)))
 ORDER BY specialization IS NULL, starts = ends, id DESC
 LIMIT 1
 """
-_QUOTE = sa.text(
-    BEST_LINE.format(at="(CAST(:at AS timestamptz) AT TIME ZONE 'Europe/Moscow')::time")
+_QUOTE = BEST_LINE.format(
+    at="(CAST(%(at)s AS timestamptz) AT TIME ZONE 'Europe/Moscow')::time"
 )
 
 
@@ -43,17 +42,11 @@ async def quote(
     A list without a fitting line falls back to the base price of the call type,
     a setting: no call is turned away for a gap in a price list.
     """
-    kopecks: int | None = await session.scalar(
-        _QUOTE,
-        {
-            "call_type": call_type.value,
-            "specialization": specialization.value,
-            "at": at,
-        },
-    )
-    if kopecks is None:
-        kopecks = await settings.get(session, settings.base_price_key(call_type))
-    return kopecks
+    facts = {"call_type": call_type, "specialization": specialization, "at": at}
+    line = await direct.fetch_one(session, _QUOTE, facts)
+    if line is None:
+        return await settings.get(session, settings.base_price_key(call_type))
+    return int(line.price_kopecks)
 
 
 async def price_list(session: AsyncSession) -> Sequence[PriceItem]:

@@ -9,7 +9,7 @@ from fastapi.encoders import jsonable_encoder
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.commands import Call, Done
-from services import idempotency
+from services import direct, idempotency
 from services.errors import IdempotencyKeyReused
 from services.idempotency import Attempt
 
@@ -34,12 +34,7 @@ async def once(
         call.actor.user_id, "POST", path, key, sha256(said.encode()).hexdigest()
     )
     await session.execute(sa.select(sa.func.pg_advisory_xact_lock(attempt.lock)))
-    kept = (
-        await session.execute(
-            sa.text(idempotency.LOOKUP),
-            {"user_id": attempt.user_id, "method": "POST", "path": path, "key": key},
-        )
-    ).one_or_none()
+    kept = await direct.fetch_one(session, idempotency.LOOKUP, vars(attempt))
     if kept is not None:
         if kept.request_hash != attempt.request_hash:
             raise IdempotencyKeyReused

@@ -33,6 +33,12 @@ from services.words import label
 
 GIST = 60
 SEARCH_CAP = 500
+MARKS = {
+    Priority.EMERGENCY: "alert-octagon",
+    Priority.HIGH: "arrow-up",
+    Priority.NORMAL: "minus",
+    Priority.LOW: "arrow-down",
+}
 LISTED = (
     "number",
     "status",
@@ -79,11 +85,11 @@ def _gist(line: CallLine) -> Any:
 
 
 def _kind(line: CallLine) -> Any:
-    urgent = line.booking.priority in {Priority.EMERGENCY, Priority.HIGH}
-    kind = "hi" if urgent else ""
-    return Markup("{} {}").format(
-        label(line.booking.call_type), cells.pill(label(line.booking.priority), kind)
-    )
+    words = label(line.booking.priority)
+    mark = MARKS[line.booking.priority]
+    return Markup(
+        '<i class="ti ti-{}" title="{}" role="img" aria-label="{}"></i> {}'
+    ).format(mark, words, words, label(line.booking.call_type))
 
 
 def _wanted(line: CallLine) -> Any:
@@ -105,6 +111,7 @@ class BookingsView(TableView, model=Booking):
     column_sortable_list: ClassVar[Sequence[Any]] = ["created_at"]
     column_default_sort = ("created_at", True)
     search_hint = Lazy("Number, phone, name, address")
+    wraps = frozenset({"symptoms"})
     column_labels: ClassVar[dict[Any, Any]] = {
         "number": Lazy("Number"),
         "status": Lazy("Status"),

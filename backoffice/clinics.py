@@ -46,6 +46,7 @@ class ClinicsView(TableView, model=ClinicProfile):
         "active",
     ]
     form_overrides: ClassVar[dict[Any, Any]] = {"phone": PhoneField}
+    wraps = frozenset({"name", "address"})
     column_labels: ClassVar[dict[Any, Any]] = {
         "name": Lazy("Title"),
         "licence_number": Lazy("Licence number"),

@@ -62,7 +62,7 @@ def language_name(code: str) -> str:
 class DoctorForm(Page):
     """Creating a doctor and editing what is known of one."""
 
-    name = Lazy("Doctor")
+    name = Lazy("Doctor's card")
     icon = "ti ti-stethoscope"
     in_menu = False
     needs = {"list": Permission.DOCTOR_MANAGE}

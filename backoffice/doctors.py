@@ -116,6 +116,7 @@ class DoctorsView(TableView, model=DoctorProfile):
     column_sortable_list: ClassVar[Sequence[Any]] = ["licence_expires_on", "rating"]
     search_hint = Lazy("Name, phone, licence number")
     numbers = frozenset({"rating"})
+    wraps = frozenset({"specializations"})
     column_labels: ClassVar[dict[Any, Any]] = {
         "name": Lazy("Name"),
         "specializations": Lazy("Specialization"),

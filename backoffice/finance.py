@@ -30,7 +30,8 @@ def _bearer(row: BookingFinance) -> Any:
 class FinanceView(TableView, model=BookingFinance):
     """The list and the facts of one call, for finance."""
 
-    name = Lazy("Call")
+    # Items of the menu that share a name become one, so this one differs.
+    name = Lazy("Call and price")
     name_plural = Lazy("Calls and prices")
     icon = "ti ti-receipt-2"
     needs: ClassVar[Mapping[str, Permission]] = {

@@ -92,6 +92,7 @@ class JournalView(TableView, model=AuditEvent):
     can_view_details = True
     column_list: ClassVar[Sequence[Any]] = ["created_at"]
     column_default_sort = ("created_at", True)
+    wraps = frozenset({"data"})
     column_labels: ClassVar[dict[Any, Any]] = {
         "created_at": Lazy("When"),
         "actor": Lazy("Who"),

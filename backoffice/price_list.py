@@ -80,6 +80,7 @@ class PriceListView(TableView, model=PriceItem):
         "ends": wtforms.TimeField,
     }
     numbers = frozenset({"price_kopecks"})
+    wraps = frozenset({"title"})
     column_labels: ClassVar[dict[Any, Any]] = {
         "title_ru": Lazy("Title in Russian"),
         "title_en": Lazy("Title in English"),

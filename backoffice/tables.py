@@ -46,8 +46,8 @@ class TableView(ModelView):
     cells: ClassVar[Mapping[str, Cell]] = {}
     facts: ClassVar[Mapping[str, Cell]] = {}
     numbers: ClassVar[frozenset[str]] = frozenset()
+    wraps: ClassVar[frozenset[str]] = frozenset()
     search_hint: ClassVar[str] = ""
-    first_is_link: ClassVar[bool] = True
 
     can_create = can_edit = can_delete = can_export = can_import = False
     can_view_details = False

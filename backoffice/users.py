@@ -76,6 +76,7 @@ class UsersView(TableView, model=User):
     column_default_sort = ("created_at", True)
     column_sortable_list: ClassVar[Sequence[Any]] = ["created_at"]
     search_hint = Lazy("Name, phone, e-mail")
+    wraps = frozenset({"roles"})
     column_labels: ClassVar[dict[Any, Any]] = {
         "last_name": Lazy("Name"),
         "roles": Lazy("Roles"),

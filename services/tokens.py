@@ -29,6 +29,7 @@ class Claims:
     user_id: uuid.UUID
     family_id: uuid.UUID
     version: int
+    valid_from: int
     expires_at: int
 
 
@@ -64,12 +65,14 @@ def verify(settings: Settings, token: str) -> Claims:
     """Check everything about a token; Unauthenticated if anything is amiss."""
     claims = _verified(settings.secret_key, settings.secret_key_previous, token)
     now = time.time()
-    if claims is None or claims.expires_at + LEEWAY < now:
+    if claims is None:
+        raise Unauthenticated
+    if not claims.valid_from - LEEWAY <= now <= claims.expires_at + LEEWAY:
         raise Unauthenticated
     return claims
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _verified(secret: str, previous: str, token: str) -> Claims | None:
     """Check what never changes about a token; a signature is dear to check twice."""
     if len(token) > LONGEST or not token.isascii():
@@ -98,8 +101,10 @@ def _claims(header: dict[str, Any], claims: dict[str, Any]) -> Claims:
         type(each) is not int for each in moments
     ):
         raise ValueError("not a token for us")
-    if claims["nbf"] > time.time() + LEEWAY:
-        raise ValueError("not valid yet")
     return Claims(
-        uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]), claims["ver"], claims["exp"]
+        uuid.UUID(str(claims["sub"])),
+        uuid.UUID(str(claims["sid"])),
+        claims["ver"],
+        claims["nbf"],
+        claims["exp"],
     )

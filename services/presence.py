@@ -95,7 +95,7 @@ async def present(session: AsyncSession) -> list[Watcher]:
             since=row.created_at,
             seen_at=row.seen_at,
         )
-        for row, user in (await session.execute(query)).tuples()
+        for row, user in (await session.execute(query)).all()
     ]
 
 

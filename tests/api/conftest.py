@@ -6,17 +6,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from backoffice.app import create_app
-from services.config import Settings
 from services.database import Sessions
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def app(settings: Settings, database_url: str) -> AsyncIterator[FastAPI]:
-    """The whole application on the database of this worker."""
-    made = create_app(settings, database_url)
-    yield made
-    await made.state.engine.dispose()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,0 +1,94 @@
+"""The sliding window of the rate limits, and what it counts."""
+
+import uuid
+
+import pytest
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import RateLimit
+from services import clock, rate_limits
+from services.config import get_settings
+from services.errors import TooManyRequests
+from services.rate_limits import Limit
+
+TEN = [Limit("test bucket", 10, 300)]
+
+
+async def admitted(session: AsyncSession, limits: list[Limit], tries: int) -> int:
+    count = 0
+    for _ in range(tries):
+        try:
+            async with session.begin_nested():
+                await rate_limits.hit(session, limits)
+            count += 1
+        except TooManyRequests:
+            pass
+    return count
+
+
+async def test_the_limit_admits_so_many_and_no_more(session: AsyncSession) -> None:
+    assert await admitted(session, TEN, 25) == 10
+    assert (await session.exec(select(RateLimit))).one().hits == 10
+
+
+async def test_the_window_slides(session: AsyncSession) -> None:
+    await clock.shift(session, 0)
+    start = (await clock.now(session)).timestamp()
+    into = 300 - start % 300
+    await clock.shift(session, into + 290)
+    assert await admitted(session, TEN, 12) == 10
+    await clock.shift(session, into + 301)
+    assert await admitted(session, TEN, 5) == 0
+    await clock.shift(session, into + 300 + 150)
+    assert await admitted(session, TEN, 12) == 5
+    await clock.shift(session, into + 900)
+    assert await admitted(session, TEN, 12) == 10
+
+
+async def test_the_wait_is_long_enough_and_not_longer(session: AsyncSession) -> None:
+    start = (await clock.now(session)).timestamp()
+    into = 300 - start % 300
+    await clock.shift(session, into + 10)
+    assert await admitted(session, TEN, 10) == 10
+    passed = 10.0
+    for moment in (10.0, 310.0):
+        await clock.shift(session, into + moment)
+        with pytest.raises(TooManyRequests) as refused:
+            async with session.begin_nested():
+                await rate_limits.hit(session, TEN)
+        passed = moment + refused.value.facts["retry_after"]
+        assert moment < passed <= moment + 300
+    await clock.shift(session, into + passed + 0.5)
+    assert await admitted(session, TEN, 1) == 1
+
+
+async def test_the_longest_of_several_waits_is_told(session: AsyncSession) -> None:
+    both = [Limit("a", 1, 10), Limit("b", 1, 3600), Limit("c", 5, 10)]
+    assert await admitted(session, both, 1) == 1
+    with pytest.raises(TooManyRequests) as refused:
+        await rate_limits.hit(session, both)
+    assert refused.value.facts["retry_after"] > 10
+
+
+async def test_every_limit_counts_on_its_own(session: AsyncSession) -> None:
+    user_id = uuid.uuid4()
+    await rate_limits.booking(session, user_id)
+    await rate_limits.password_check(session, user_id, "2001:db8::1")
+    await rate_limits.sign_in(session, "nobody@example.com", None)
+    await rate_limits.registration(session, "192.0.2.1")
+    await rate_limits.refresh(session, "::ffff:192.0.2.1")
+    buckets = set((await session.exec(select(RateLimit.bucket))).all())
+    assert {
+        f"booking account:{user_id}",
+        f"sign-in account:{user_id}",
+        "sign-in address:2001:db8::/64",
+        "sign-in address:unknown",
+        "register address:192.0.2.1",
+        "refresh address:192.0.2.1",
+    } < buckets
+    assert "nobody@example.com" not in " ".join(buckets)
+    assert get_settings().address_limit_factor == 1000
+    await rate_limits.forgive(session, user_id)
+    left = set((await session.exec(select(RateLimit.bucket))).all())
+    assert buckets - left == {f"sign-in account:{user_id}"}

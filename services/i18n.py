@@ -40,6 +40,20 @@ def catalog(locale: str) -> Translations:
     return merged
 
 
+def translated(locale: str) -> frozenset[str]:
+    """Name the sentences that the language's files translate completely."""
+    known: set[str] = set()
+    for path in (FOLDER / locale).glob("*.po"):
+        with path.open("rb") as source:
+            area = read_po(source, locale=locale)
+        for message in area:
+            string = message.string
+            forms = string if isinstance(string, tuple | list) else (string,)
+            if message.id and all(forms) and not message.fuzzy:
+                known.add(message.id[0] if message.pluralizable else str(message.id))
+    return frozenset(known)
+
+
 def current_locale() -> str:
     """The language of the request being served."""
     return _locale.get()

@@ -77,10 +77,15 @@ def clock_of(moment: datetime, now: datetime) -> str:
     return formats.clock_time(moment) if today else formats.moment(moment)
 
 
+def decimal(value: Any) -> str:
+    """«4,9»."""
+    number: str = numbers.format_decimal(value, format="0.0", locale=current_locale())
+    return number
+
+
 def kilometres(value: float) -> str:
     """«2,9 км»."""
-    number = numbers.format_decimal(value, format="0.0", locale=current_locale())
-    return gettext("{number} km", number=number)
+    return gettext("{number} km", number=decimal(value))
 
 
 def count_calls(count: int) -> str:
@@ -105,6 +110,7 @@ HELPERS: Mapping[str, Callable[..., Any]] = {
     "minutes": minutes,
     "waiting": minutes,
     "kilometres": kilometres,
+    "decimal": decimal,
     "count_calls": count_calls,
     "clock": formats.clock_time,
     "clock_of": clock_of,

@@ -14,7 +14,14 @@ from starlette.responses import Response
 
 from backoffice import call_words, formats
 from backoffice.commands import Call, Done, command
-from backoffice.new_call_form import Typed, draft_of, point_of, wanted_from, wrong
+from backoffice.new_call_form import (
+    Typed,
+    at_own_fields,
+    draft_of,
+    point_of,
+    wanted_from,
+    wrong,
+)
 from backoffice.pages import Page, page, staff_of
 from models import Booking
 from models.booking_words import CallType, Priority
@@ -34,7 +41,7 @@ from services.actor import Actor
 from services.caller_lookup import Lookup, Match, look_up
 from services.duplicates import OpenCall
 from services.edges import in_transaction
-from services.errors import DomainError
+from services.errors import Conflict, DomainError, ValidationFailed
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
 
@@ -211,7 +218,10 @@ async def take(session: AsyncSession, actor: Actor, typed: Typed) -> Done:
         return _done(typed, **json.loads(earlier))
     lookup = await look_up(session, actor, typed.text("phone"))
     _demand_answer(typed, await _duplicates(session, actor, typed, lookup))
-    booking = await _carry_out(session, actor, typed, lookup)
+    try:
+        booking = await _carry_out(session, actor, typed, lookup)
+    except ValidationFailed as error:
+        raise at_own_fields(error) from error
     answer: dict[str, Any] = {
         "booking_id": str(booking.id),
         "number": booking.label,
@@ -232,7 +242,7 @@ def _demand_answer(typed: Typed, found: list[OpenCall]) -> None:
         text = gettext("First answer about {number}", number=found[0].label)
         raise wrong(("answer", text))
     if answer in {"join", "same"} and typed.text("duplicate_of") not in about:
-        raise wrong(("answer", gettext("That call has been closed meanwhile")))
+        raise Conflict(gettext("That call has been closed meanwhile"))
 
 
 async def _carry_out(

@@ -26,6 +26,9 @@ FIELD_OF: Mapping[tuple[str, ...], str] = {
     ("subject", "chronic_conditions"): "subject_conditions",
     ("subject", "contact_phone"): "subject_phone",
     ("address", "text"): "address_text",
+    ("wanted_from",): "wanted_start",
+    ("wanted_to",): "wanted_end",
+    ("words",): "symptoms",
 }
 
 
@@ -67,6 +70,16 @@ def wrong(*errors: tuple[str, str]) -> ValidationFailed:
     return ValidationFailed(errors=found)
 
 
+def at_own_fields(error: ValidationFailed) -> ValidationFailed:
+    """Move the complaints of a service to the fields that this form has."""
+    return wrong(
+        *(
+            (FIELD_OF.get((each["field"],), each["field"]), each["message"])
+            for each in error.facts.get("errors", [])
+        )
+    )
+
+
 def draft_of(typed: Typed, lookup: Lookup) -> BookingDraft:
     """Make the draft of a call, or refuse with every error at its field."""
     errors = _missing(typed, lookup)
@@ -78,7 +91,12 @@ def draft_of(typed: Typed, lookup: Lookup) -> BookingDraft:
         draft = BookingDraft.model_validate(_body(typed, lookup) | window)
     except ValidationError as error:
         known = {name for name, _ in errors}
-        errors += [each for each in _complaints(error) if each[0] not in known]
+        # What is wrong with the whole says again what is wrong with its parts.
+        errors += [
+            each
+            for each in _complaints(error)
+            if each[0] not in known and (each[0] or not errors)
+        ]
     if errors:
         raise wrong(*errors)
     return draft
@@ -234,7 +252,7 @@ def _complaints(error: ValidationError) -> list[tuple[str, str]]:
     found = []
     for each in error.errors(include_url=False, include_input=False):
         place = tuple(str(part) for part in each["loc"])
-        name = FIELD_OF.get(place) or (place[-1] if place else "symptoms")
+        name = FIELD_OF.get(place) or (place[-1] if place else "")
         reason = each.get("ctx", {}).get("error")
         found.append((name, str(reason) if reason else _sentence(each["type"])))
     return found

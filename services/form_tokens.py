@@ -6,6 +6,7 @@ import re
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services import direct
 from services.actor import Actor
 from services.errors import ValidationFailed
 from services.idempotency import LOOKUP, Attempt, keep
@@ -31,7 +32,7 @@ async def first_answer(
     """
     attempt = _attempt(actor, path, token)
     await session.execute(sa.select(sa.func.pg_advisory_xact_lock(attempt.lock)))
-    row = (await session.execute(sa.text(LOOKUP), vars(attempt))).one_or_none()
+    row = await direct.fetch_one(session, LOOKUP, vars(attempt))
     return None if row is None else str(row.body)
 
 

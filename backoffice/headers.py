@@ -13,7 +13,9 @@ STATIC = ("/static/", "/admin/statics/")
 def console_policy(tile_url: str) -> str:
     """No inline script or style anywhere; pictures may come from the tile host."""
     parts = urlsplit(tile_url)
-    tiles = f" {parts.scheme}://{parts.netloc.replace('{s}', '*')}" if parts.netloc else ""
+    tiles = (
+        f" {parts.scheme}://{parts.netloc.replace('{s}', '*')}" if parts.netloc else ""
+    )
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self';"
         f" img-src 'self' data:{tiles}; connect-src 'self'; worker-src 'self';"
@@ -49,7 +51,8 @@ class SecurityHeaders:
         await self.app(scope, receive, stamped)
 
     def _stamp(self, path: str, headers: MutableHeaders) -> None:
-        console = path.startswith("/admin")
+        # A worker obeys the policy that came with its own script.
+        console = path.startswith(("/admin", "/static/"))
         headers["content-security-policy"] = self.policy if console else API_POLICY
         headers["x-content-type-options"] = "nosniff"
         headers["x-frame-options"] = "DENY"
@@ -57,7 +60,9 @@ class SecurityHeaders:
         headers["cross-origin-opener-policy"] = "same-origin"
         headers["cross-origin-resource-policy"] = "same-origin"
         if path.startswith(STATIC):
-            headers["cache-control"] = "public, max-age=3600"
+            # Modules name each other without a version, so they are asked after anew.
+            fresh = "no-cache" if path.endswith(".js") else "public, max-age=3600"
+            headers["cache-control"] = fresh
         else:
             headers.setdefault("cache-control", "no-store")
         if self.secure:

@@ -13,14 +13,15 @@ from backoffice import call_words
 from backoffice.board import axis, paint, reading, words
 from models import Booking, BookingEvent, User
 from models.booking_words import CancelReason, Flag
-from services import booking_card, candidates, clock, stale
+from services import booking_card, candidates, clock, russian, stale
 from services.actor import Actor
 from services.clock import MOSCOW
 from services.errors import NotFound
 from services.staff_sessions import Staff
 from services.words import label
 
-SHORT_ROWS = 36
+# How many five-minute steps the picture of a clash may have; the style sheet knows them.
+PICTURES = (36, 48, 72, 96)
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,7 @@ async def ways(
         later_first=other is None or clash.earliest <= other.earliest_start,
         who=await _who_took(session, clash.booking_id, now),
         number=clash.number,
+        ending=_a(doctor),
         picture=_picture(booking, clash),
     )
     return {"html": html}
@@ -243,7 +245,12 @@ async def _who_took(
     if row is None or now - row[0].created_at > timedelta(minutes=10):
         return None
     seconds = max(1, int((now - row[0].created_at).total_seconds()))
-    return {"name": row[1].first_name, "ago": stale.time_ago(seconds)}
+    return {"name": row[1].first_name, "a": _a(row[1]), "ago": stale.time_ago(seconds)}
+
+
+def _a(user: User) -> str:
+    """The feminine ending of a Russian past tense."""
+    return "а" if russian.is_feminine(user.first_name, user.middle_name) else ""
 
 
 def _picture(booking: Booking, clash: Clash) -> dict[str, Any] | None:
@@ -254,18 +261,21 @@ def _picture(booking: Booking, clash: Clash) -> dict[str, Any] | None:
     stay, travel = asked[2] - asked[1], asked[1] - asked[0]
     free = int(clash.earliest.timestamp())
     origin = min(taken[0], asked[0]) // 1800 * 1800
+    needed = -(-(max(taken[2], asked[2], free + stay) - origin) // axis.STEP)
+    size = next((each for each in PICTURES if each >= needed), PICTURES[-1])
     overlap = max(asked[0], taken[0]), min(asked[2], taken[2])
 
     def place(starts: int, ends: int) -> str:
-        first = min(SHORT_ROWS - 1, max(0, (starts - origin) // axis.STEP))
-        last = min(SHORT_ROWS, -(-(ends - origin) // axis.STEP))
+        first = min(size - 1, max(0, (starts - origin) // axis.STEP))
+        last = min(size, -(-(ends - origin) // axis.STEP))
         return f"s{first} w{max(1, last - first)}"
 
     return {
         "marks": [
             (step, paint.clock(origin + step * axis.STEP))
-            for step in range(0, SHORT_ROWS, 6)
+            for step in range(0, size, 6 if size < 72 else 12)
         ],
+        "size": size,
         "asked": (place(asked[0], asked[1]), place(asked[1], asked[2])),
         "taken": (place(taken[0], taken[1]), place(taken[1], taken[2])),
         "clash": place(*overlap) if overlap[0] < overlap[1] else None,

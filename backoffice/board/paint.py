@@ -217,7 +217,7 @@ def doctor_row(doctor: DoctorFacts, day: int) -> DoctorRow:
         "name": doctor["name"],
         "kind": doing.kind,
         "icon": DOCTOR_ICONS[doing.kind],
-        "now_text": words.doing(doing, blocked=doctor["blocked"], clock=clock),
+        "now_text": words.doing(doing, blocked=doctor["blocked"], feminine=doctor["feminine"], clock=clock),
         "since": doing.at if doing.kind == "wait" else None,
         "short": words.short_specialization(doctor["specs"][0]),
         "specs_text": ", ".join(words.specialization(each) for each in doctor["specs"]),

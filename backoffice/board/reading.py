@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.board.shapes import CallFacts, Counts, DoctorFacts, Facts, Sla
 from models.booking_words import CallType, Priority
-from services import presence, sla
+from services import presence, russian, sla
 from services.clock import MOSCOW
 
 # How many transactions had ended when the statement looked. Of two readings the one
@@ -147,6 +147,7 @@ def _doctor(row: Any) -> DoctorFacts:
         "at": int(row.now.timestamp()),
         "name": " ".join([row.last_name, *(f"{name[0]}." for name in names)]),
         "initials": f"{row.last_name[:1]}{row.first_name[:1]}".upper(),
+        "feminine": russian.is_feminine(row.first_name, row.middle_name),
         "specs": row.specializations,
         "on_duty": row.on_duty,
         "duty_since": seconds(row.duty_changed_at),

@@ -57,8 +57,15 @@ def context(request: Request, snapshot: Snapshot) -> dict[str, Any]:
         "waiting": len(waiting),
         "broken": len(broken),
         "doctors_count": len(doctors),
-        "on_shift": len(duty),
-        "free": sum(row["kind"] == "free" for row in duty),
+        "said": {
+            "overdue": words.counted("overdue", len(broken)),
+            "doctors": " · ".join(
+                (
+                    words.counted("on_shift", len(duty)),
+                    words.counted("free", sum(row["kind"] == "free" for row in duty)),
+                )
+            ),
+        },
         "selected": bool(waiting),
         "legend": _legend(snapshot),
         "clock": paint.clock(snapshot["now"]),

@@ -72,6 +72,7 @@ class DoctorFacts(TypedDict):
     at: int
     name: str
     initials: str
+    feminine: bool
     specs: list[str]
     on_duty: bool
     duty_since: int | None

@@ -28,7 +28,7 @@ SLA_STATES = {
 GROUPS = {
     "emergency": Lazy("Emergency calls"),
     "high": Lazy("High priority"),
-    "normal": Lazy("Normal priority"),
+    "normal": Lazy("Normal calls"),
     "low": Lazy("Low priority"),
     "later": Lazy("Later"),
     "outside": Lazy("Outside the filter"),
@@ -184,7 +184,9 @@ def span(seconds: int) -> str:
     return gettext("{d} d {h} h", d=hours // 24, h=hours % 24)
 
 
-def doing(now: Doing, *, blocked: bool, clock: Callable[[int], str]) -> str:
+def doing(
+    now: Doing, *, blocked: bool, feminine: bool, clock: Callable[[int], str]
+) -> str:
     """What the doctor does now."""
     if now.kind == "block" and blocked:
         return gettext("blocked")
@@ -192,7 +194,10 @@ def doing(now: Doing, *, blocked: bool, clock: Callable[[int], str]) -> str:
     if now.kind == "free" and not now.at:
         return gettext("free")
     return gettext(
-        str.__str__(text), at=clock(now.at), minutes=max(1, round(now.at / 60))
+        str.__str__(text),
+        at=clock(now.at),
+        minutes=max(1, round(now.at / 60)),
+        ending="на" if feminine else "ен",
     )
 
 
@@ -206,6 +211,11 @@ def bar(visit: Visit, leave: str, arrive: str, end: str) -> str:
         arrive=arrive,
         end=end,
     )
+
+
+def counted(key: str, count: int) -> str:
+    """A phrase with a number in it."""
+    return ngettext(*COUNTED[key], count)
 
 
 def script() -> dict[str, str]:

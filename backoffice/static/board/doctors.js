@@ -9,7 +9,7 @@ let first = true, zoomed = false
 
 export const ranked = key => state.candidates?.items.find(item => item.id === key && item.rank <= 9)
 
-function draw(row) {
+export function draw(row) {
   let node = nodes.get(row.id)
   if (node?.drawn !== row.html) {
     const next = element(row.html)
@@ -20,7 +20,7 @@ function draw(row) {
   node.classList.toggle("is-changed", fresh.has(row.id))
   node.classList.toggle("is-preview", state.preview === row.id)
   const mine = ranked(row.id), sent = [...state.sending.values()].find(each => each.doctor === row.id)
-  const ghost = sent ? sent.ghost : mine?.ghost ?? ""
+  const ghost = sent ? sent.ghost : mine && !mine.taken && !row.calls.includes(state.selected) ? mine.ghost : ""
   if (node.ghost !== ghost) {
     for (const old of $$(".ghost", node)) old.remove()
     $(".lane", node).insertAdjacentHTML("beforeend", node.ghost = ghost)

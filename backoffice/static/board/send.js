@@ -1,5 +1,5 @@
 // Commands: shown at once as being sent, settled by the answer, never repeated blindly.
-import { $, $$, ask, boot, element, esc, icon, id, on, plural, t, tell } from "./base.js"
+import { $, $$, ask, boot, element, esc, icon, id, now, on, plural, t, tell } from "./base.js"
 import { calls, doctors, state, touch } from "./store.js"
 import { isStale } from "./live.js"
 
@@ -32,7 +32,13 @@ export async function send(verb, fields = {}, call = state.selected) {
   notice.hidden = true
   if (dialog.open) dialog.close()
   const item = state.candidates?.call === call && state.candidates.items.find(each => each.id === fields.doctor_id)
+  // The plan that was read is asked for, moved on by the time it took to decide.
+  if (item && !fields.planned_start) {
+    const [leave, start] = item.plan
+    fields.planned_start = new Date((start + Math.max(0, now() - leave)) * 1000).toISOString()
+  }
   state.sending.set(call, { version, doctor: item?.id, ghost: item?.ghost?.replaceAll("bar ghost", "bar ghost is-sending") ?? "" })
+  for (const key of [call, fields.doctor_id, row.doctor]) state.own.set(key, Date.now() + 3000)
   draw(call)
   // The key belongs to this one press: if the answer is lost, asking again repeats nothing.
   const command = crypto.randomUUID()
@@ -109,7 +115,8 @@ export async function show(path) {
   if (!ok) return toast(body.detail ?? t("failed"), "", true)
   dialog.innerHTML = body.html
   if (!dialog.open) dialog.showModal()
-  $(".is-first, textarea, button", dialog)?.focus()
+  const first = $(".is-first, textarea[required]", dialog) ?? dialog
+  first.focus()
 }
 export function dialogKey(event) {
   const typing = event.target.matches("textarea"), n = event.code.match(/^(?:Digit|Numpad)(\d)$/)?.[1]

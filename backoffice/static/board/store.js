@@ -2,7 +2,7 @@
 import { boot, id, now, on, tell } from "./base.js"
 
 export const calls = new Map(), doctors = new Map()
-export const state = { watchers: [], counts: boot.counts, day: boot.day, origin: boot.origin, sending: new Map() }
+export const state = { watchers: [], counts: boot.counts, day: boot.day, origin: boot.origin, sending: new Map(), own: new Map() }
 const CLOSED = ["completed", "cancelled"]
 export const isOpen = row => Boolean(row) && !CLOSED.includes(row.status)
 
@@ -31,11 +31,10 @@ function put(kind, row, flash) {
   if (kind === "calls") {
     if (isOpen(known) && !isOpen(row)) state.counts[row.status]++
     if (!known && flash) tell("new-call", row)
-    if (state.sending.has(row.id) && row.version > state.sending.get(row.id).version) {
-      state.sending.delete(row.id)
-      flash = false
-    }
+    if (state.sending.has(row.id) && row.version > state.sending.get(row.id).version) state.sending.delete(row.id)
   }
+  // What one has done oneself needs no flash.
+  if (state.own.get(row.id) > Date.now()) flash = false
   mark(kind, row.id, flash && known?.html !== row.html)
   return 1
 }

@@ -1,6 +1,7 @@
 """The console: sqladmin's shell with our door, our pages and its holes closed."""
 
 import hashlib
+import types
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -68,7 +69,9 @@ class Console(Admin):
         self._close_holes()
         self._teach_templates(settings)
         for view in VIEWS:
-            self.add_view(view)
+            # sqladmin keeps the application on the view's class, so that a second
+            # application in the process would take the views of the first away.
+            self.add_view(types.new_class(view.__name__, (view,)))
 
     def _close_holes(self) -> None:
         routes = self.admin.router.routes

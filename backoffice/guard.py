@@ -26,6 +26,7 @@ BACKGROUND_HEADER = "x-background"
 LANGUAGE_COOKIE = "tot_lang"
 MAX_BODY = 1024 * 1024
 MAX_FIELDS = 300
+SIGN_IN = "/login"
 
 
 def cookie_name(secure: bool) -> str:
@@ -125,7 +126,8 @@ class ForgeryGuard:
                 raise Forbidden
             body = await _read(request)
             staff: Staff | None = request.state.staff
-            if staff is not None:
+            # Signing in anew in a second tab carries no token of the first session.
+            if staff is not None and not request.url.path.endswith(SIGN_IN):
                 await self._check_token(request, body, staff)
         except Exception as error:  # noqa: BLE001 - every refusal is a page
             await (await respond(request, error))(scope, receive, send)

@@ -1,6 +1,7 @@
 """One migrated PostgreSQL for the whole run, one database for each worker."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import pytest_asyncio
+from backoffice.app import create_app
+from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -31,10 +34,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """The controlling process starts the server and migrates the template once."""
     if SERVER in os.environ:
         return
+    folder = Path(tempfile.mkdtemp(prefix="tot-test-"))
+    folder.chmod(0o711)
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    # Clusters of tests that run as root stay out of the machine's own folders.
+    os.environ["TOT_SHELTER"] = str(folder / "shelter")
     url = os.environ.get("DATABASE_URL")
     if not url:
-        folder = Path(tempfile.mkdtemp(prefix="tot-test-"))
-        server = EmbeddedPostgres(folder, durable=False)
+        server = EmbeddedPostgres(folder / "server", durable=False)
         url = server.start()
         config.add_cleanup(server.stop)
     with psycopg.connect(_plain(url, "postgres"), autocommit=True) as admin:
@@ -123,3 +130,15 @@ async def sessions(engine: AsyncEngine) -> AsyncIterator[Sessions]:
     """Real sessions with real commits; the tables are emptied afterwards."""
     yield make_sessions(engine)
     await empty(engine)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def app(settings: Settings, database_url: str) -> AsyncIterator[FastAPI]:
+    """The whole application on the database of this worker.
+
+    One for all tests: sqladmin keeps an application on its view classes, so a
+    second one would take the views away from the first.
+    """
+    made = create_app(settings, database_url)
+    yield made
+    await made.state.engine.dispose()

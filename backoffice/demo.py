@@ -29,9 +29,7 @@ def run(settings: Settings, *, speed: float, reset: bool) -> int:
     with ready_database(settings):
         seed(reset=reset)
         tell(settings)
-        day = Supervised(
-            day_arguments(settings, speed), {}, settings.data_dir / "day.log"
-        )
+        day = Supervised(day_arguments(settings, speed), {}, None)
         threading.Thread(target=_begin, args=(settings, day), daemon=True).start()
         try:
             return serve(settings, worker=True, log_file=settings.data_dir / "demo.log")
@@ -74,7 +72,7 @@ def tell(settings: Settings) -> None:
     out.print(
         f"REST      {settings.base_url}/v1/  (document: /openapi.json)", highlight=False
     )
-    out.print(f"Logs      {settings.data_dir}/demo.log, day.log", highlight=False)
+    out.print(f"Logs      {settings.data_dir}/demo.log", highlight=False)
     out.print("Ctrl-C stops everything; the data stays for the next time.")
 
 

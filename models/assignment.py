@@ -22,7 +22,8 @@ class Outcome(StrEnum):
 
 
 # The turn that a booking shows: the running one, or the one it ended with.
-SHOWN = "outcome IS NULL OR outcome IN ('completed', 'cancelled')"
+# In brackets, so that it can stand beside other conditions.
+SHOWN = "(outcome IS NULL OR outcome IN ('completed', 'cancelled'))"
 
 
 class Assignment(Table, table=True):

@@ -1,0 +1,127 @@
+"""`python -m benchmarks [name …]`: measure, print one table, append to RESULTS.md."""
+
+import argparse
+import asyncio
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.progress import Progress
+
+from benchmarks import candidates, console, create, data, live
+from benchmarks.servers import application, floor
+from benchmarks.table import Line, keep, show
+from services.config import get_settings
+from services.embedded_postgres import EmbeddedPostgres
+
+NAMES = ("loader", "create", "lists", "board", "live", "candidates", "memory")
+MEMORY_MB = 250.0
+LOAD_SECONDS = 120.0
+
+
+class Bench:
+    """One run: the databases, the servers, and the lines of the table."""
+
+    def __init__(self, folder: Path, rows: int, stack: ExitStack) -> None:
+        self.folder, self.stack = folder, stack
+        self.sizes = data.sizes(rows)
+        self.server = stack.enter_context(EmbeddedPostgres(folder / "postgres")).url()
+        self.lines: list[Line] = []
+
+    def database(self, name: str, progress: Progress) -> str:
+        """Make a database sure, timing the load of the big one."""
+        begun = time.monotonic()
+        url = data.ready(self.server, self.sizes[name], progress)
+        taken = time.monotonic() - begun
+        if name == "big" and taken > 1:
+            self.lines.append(
+                Line(
+                    f"loader: {self.sizes[name].bookings:,} calls with their history",
+                    f"{taken:.0f} s",
+                    f"≤ {LOAD_SECONDS:.0f} s",
+                    taken <= LOAD_SECONDS,
+                )
+            )
+        return url
+
+    def run(self, names: Sequence[str]) -> None:
+        """Measure what is asked for."""
+        with Progress() as progress:
+            urls = {
+                name: self.database(name, progress)
+                for name in self.sizes
+                if _needs(name, names)
+            }
+        if "candidates" in names:
+            self.lines += asyncio.run(candidates.measure(urls["doctors"]))
+        if "big" in urls:
+            self._on_servers(urls, names)
+
+    def _on_servers(self, urls: dict[str, str], names: Sequence[str]) -> None:
+        enter = self.stack.enter_context
+        big = enter(application(urls["big"], self.folder))
+        small = enter(application(urls["small"], self.folder))
+        salt = secrets.randbelow(10)
+        if "lists" in names:
+            self.lines += asyncio.run(console.lists(big, small))
+        if "board" in names:
+            self.lines += asyncio.run(console.board(big))
+        if "live" in names:
+            self.lines += asyncio.run(live.measure(big, salt))
+        if "create" in names:
+            plain = enter(floor(urls["small"], self.folder))
+            self.lines += asyncio.run(create.measure(small, plain, salt))
+        if "memory" in names:
+            self._memory(max(big.memory(), small.memory()))
+
+    def _memory(self, taken: float) -> None:
+        self.lines.append(
+            Line(
+                "memory of one app process after the bench",
+                f"{taken:.0f} MB",
+                f"≤ {MEMORY_MB:.0f} MB",
+                taken <= MEMORY_MB,
+            )
+        )
+
+
+def _needs(database: str, names: Sequence[str]) -> bool:
+    if database == "doctors":
+        return "candidates" in names
+    served = {"create", "lists", "board", "live", "memory", "loader"}
+    return bool(served & set(names))
+
+
+def main() -> int:
+    """Read the command line and run; the exit code is 1 when a target is missed."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; default all")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the big one")
+    parser.add_argument("--fresh", action="store_true", help="load the data anew")
+    parser.add_argument("--dry", action="store_true", help="leave RESULTS.md alone")
+    options = parser.parse_args()
+    names = options.names or list(NAMES)
+    unknown = set(names) - set(NAMES)
+    if unknown:
+        parser.error(f"there is no benchmark called {', '.join(sorted(unknown))}")
+    folder = get_settings().data_dir.resolve() / "bench"
+    if options.fresh or "loader" in options.names:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["TOT_LOG_LEVEL"] = "WARNING"
+    with ExitStack() as stack:
+        bench = Bench(folder, options.rows, stack)
+        bench.run(names)
+    show(bench.lines)
+    if not options.dry:
+        keep(bench.lines, f"{options.rows:,} calls")
+    return 0 if all(line.good for line in bench.lines) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

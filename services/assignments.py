@@ -235,7 +235,8 @@ async def _plan(step: Step, doctor: Doctor, planned_start: datetime | None) -> P
     if clash is not None:
         raise _busy(clash, day.earliest(planned_start or step.now))
     if planned_start is None and _too_late(booking, plan):
-        raise _busy(None, plan)
+        wanted = day.at(max(step.now, booking.wanted_from or step.now))
+        raise _busy(day.clash(wanted), plan)
     return plan
 
 

@@ -85,7 +85,10 @@ async def test_the_call_type_sets_the_priority(
     session: AsyncSession, call_type: str, priority: str
 ) -> None:
     start = await factories.tomorrow(session)
-    window = {"wanted_from": start, "wanted_to": start + timedelta(hours=2)}
+    window: dict[str, Any] = {
+        "wanted_from": start,
+        "wanted_to": start + timedelta(hours=2),
+    }
     made = await factories.booking(session, call_type=call_type, **window)
     assert made.priority == priority
 

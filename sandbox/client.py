@@ -45,7 +45,7 @@ class World:
                 if not _try_again(answer):
                     return answer
                 self.told[f"refused {answer.status_code}"] += 1
-                wait = _asked_pause(answer) or pause
+                wait = max(pause, _asked_pause(answer))
             await asyncio.sleep(
                 min(wait, LONGEST_PAUSE) * self.chance.uniform(0.8, 1.4)
             )
@@ -60,11 +60,11 @@ def _try_again(answer: httpx.Response) -> bool:
     )
 
 
-def _asked_pause(answer: httpx.Response) -> float | None:
+def _asked_pause(answer: httpx.Response) -> float:
     try:
         return float(answer.headers["retry-after"])
     except (KeyError, ValueError):
-        return None
+        return 0.0
 
 
 def code_of(answer: httpx.Response) -> str | None:

@@ -60,7 +60,6 @@ class Settings(BaseSettings):
     login_per_address: int = Field(default=30, description="per 5 minutes")
     register_per_address: int = Field(default=10, description="per hour")
     refresh_per_address: int = Field(default=120, description="per 5 minutes")
-    bookings_per_account: int = Field(default=30, description="per hour")
     address_limit_factor: int = Field(default=0, description="0: 1,000 in the demo")
     max_open_bookings: int = 10
 

@@ -127,12 +127,6 @@ async def refresh(session: AsyncSession, address: str) -> None:
     await hit(session, [_address("refresh", address, most, FIVE_MINUTES)])
 
 
-async def booking(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """Limit the calls that one account makes."""
-    most = get_settings().bookings_per_account
-    await hit(session, [Limit(f"booking account:{user_id}", most, HOUR)])
-
-
 def _account(user_id: uuid.UUID | None, login: str) -> Limit:
     # A login that nobody has is counted too, or the limit would tell who exists.
     name = str(user_id) if user_id else hashlib.sha256(login.encode()).hexdigest()

@@ -73,14 +73,12 @@ async def test_the_longest_of_several_waits_is_told(session: AsyncSession) -> No
 
 async def test_every_limit_counts_on_its_own(session: AsyncSession) -> None:
     user_id = uuid.uuid4()
-    await rate_limits.booking(session, user_id)
     await rate_limits.password_check(session, user_id, "2001:db8::1")
     await rate_limits.sign_in(session, "nobody@example.com", None)
     await rate_limits.registration(session, "192.0.2.1")
     await rate_limits.refresh(session, "::ffff:192.0.2.1")
     buckets = set((await session.exec(select(RateLimit.bucket))).all())
     assert {
-        f"booking account:{user_id}",
         f"sign-in account:{user_id}",
         "sign-in address:2001:db8::/64",
         "sign-in address:unknown",

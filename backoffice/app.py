@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
@@ -48,7 +49,8 @@ def create_app(
     app.state.engine = make_engine(url, settings)
     app.state.sessions = make_sessions(app.state.engine)
     app.state.board_feed = Feed(app.state.sessions, app.state.engine.url)
-    app.mount("/static", StaticFiles(directory=STATIC), name="tot_static")
+    files = GZipMiddleware(StaticFiles(directory=STATIC), compresslevel=6)
+    app.mount("/static", files, name="tot_static")
     app.add_route("/", to_console)
     install_api(app, settings)
     Console(app, settings)

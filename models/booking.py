@@ -149,6 +149,11 @@ class Booking(Table, table=True):
         sa.Index("ix_booking_status_created_at", "status", "created_at"),
         sa.Index("ix_booking_stop_id", "stop_id"),
         sa.Index(
+            "ix_booking_closed_at",
+            sa.text("coalesce(completed_at, cancelled_at)"),
+            postgresql_where=sa.text("status IN ('completed', 'cancelled')"),
+        ),
+        sa.Index(
             "ix_booking_open", "priority", "created_at", postgresql_where=sa.text(OPEN)
         ),
         sa.Index(

@@ -730,6 +730,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("clinic_id IS NOT NULL"),
     )
+    op.create_index(
+        "ix_booking_closed_at",
+        "booking",
+        [sa.literal_column("coalesce(completed_at, cancelled_at)")],
+        unique=False,
+        postgresql_where=sa.text("status IN ('completed', 'cancelled')"),
+    )
     op.create_index("ix_booking_created_at", "booking", ["created_at"], unique=False)
     op.create_index(
         "ix_booking_open",

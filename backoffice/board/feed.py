@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.board import paint, reading
-from backoffice.board.shapes import CallFacts, DoctorFacts, Facts, Snapshot
+from backoffice.board.shapes import CallFacts, Counts, DoctorFacts, Facts, Snapshot
 from services import staff_sessions
 from services.clock import MOSCOW
 from services.database import Sessions
@@ -35,6 +35,9 @@ SESSIONS_EVERY, SWEEP_EVERY = 5, 15
 GATHER_SECONDS = 0.01
 QUEUE_LIMIT = 1000
 KEPT_SECONDS = 2.0
+# Pages count what is closed before their eyes; this is only where they start from.
+COUNTS_SECONDS = 10.0
+CLOSED = frozenset({"completed", "cancelled"})
 BYE = b"event: bye\ndata: 1\n\n"
 
 
@@ -86,6 +89,7 @@ class Feed:
         self._drawn: dict[tuple[str, str], str] = {}
         self._watchers: list[Any] = []
         self._origin = 0
+        self._counts: tuple[float, Counts] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -131,8 +135,11 @@ class Feed:
             if kept and kept.generation == self._generation and kept.until > now:
                 return kept.snapshot
             generation = self._generation
+            counts = self._counts[1] if self._counts and self._counts[0] > now else None
             async with transaction(self._sessions) as session:
-                facts = await reading.everything(session)
+                facts = await reading.everything(session, known=counts)
+            if counts is None:
+                self._counts = now + COUNTS_SECONDS, facts["counts"]
             made = await self._draw(facts, language)
             if self.listener.connected.is_set():
                 self._kept[language] = Kept(generation, now + KEPT_SECONDS, made)
@@ -205,6 +212,8 @@ class Feed:
         doctors: Iterable[DoctorFacts],
     ) -> None:
         for call in calls:
+            if call["status"] in CLOSED:
+                self._counts = None
             row = paint.call_row(call)
             self._drawn[language, row["id"]] = row["html"]
             self._send("call", row, language)

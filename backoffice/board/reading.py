@@ -191,8 +191,13 @@ async def counts(session: AsyncSession, now: datetime) -> Counts:
     return {"completed": row.completed, "cancelled": row.cancelled}
 
 
-async def everything(session: AsyncSession, day: date | None = None) -> Facts:
-    """Read the whole board; `seq` is the oldest of its readings."""
+async def everything(
+    session: AsyncSession, day: date | None = None, known: Counts | None = None
+) -> Facts:
+    """Read the whole board; `seq` is the oldest of its readings.
+
+    Counts that are known already are not made anew.
+    """
     head = (
         await session.execute(sa.text(f"SELECT {SEQ} AS seq, app_now() AS now"))
     ).one()
@@ -204,7 +209,7 @@ async def everything(session: AsyncSession, day: date | None = None) -> Facts:
         "calls": await calls(session),
         "doctors": await doctors(session, shown),
         "watchers": await watchers(session),
-        "counts": await counts(session, head.now),
+        "counts": known or await counts(session, head.now),
     }
 
 

@@ -1,6 +1,7 @@
 """The board's pages: the screen itself, its stream, its fragments and commands."""
 
 import asyncio
+import gzip
 import uuid
 from collections.abc import AsyncIterator
 from datetime import date
@@ -23,6 +24,16 @@ from services.permissions import Permission
 
 # The reconnect signs in anew, so nobody outlives their session by much more.
 STREAM_SECONDS = 240.0
+
+
+async def _packed(request: Request, response: Response) -> Response:
+    """Compress what is large; a stream of events must never be."""
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        response.body = await asyncio.to_thread(gzip.compress, bytes(response.body), 5)
+        response.headers["content-encoding"] = "gzip"
+        response.headers["content-length"] = str(len(response.body))
+        response.headers.add_vary_header("accept-encoding")
+    return response
 
 
 def _feed(request: Request) -> Feed:
@@ -57,7 +68,8 @@ class Board(Page):
         snapshot = await self._snapshot(request, _day(request))
         side = await self._side(request, snapshot)
         context = screen.context(request, snapshot) | {"side": side}
-        return await self.render(request, "board/page.html", context)
+        drawn = await self.render(request, "board/page.html", context)
+        return await _packed(request, drawn)
 
     async def _side(self, request: Request, snapshot: Any) -> dict[str, Any]:
         """Draw the panel of the call in the address, for readers without script."""
@@ -84,7 +96,8 @@ class Board(Page):
     @page("/board/snapshot")
     async def board_snapshot(self, request: Request) -> Response:
         """Hand over all rows, for a page that has just connected."""
-        return JSONResponse(await self._snapshot(request, _day(request)))
+        rows = JSONResponse(await self._snapshot(request, _day(request)))
+        return await _packed(request, rows)
 
     @page("/board/stream")
     async def board_stream(self, request: Request) -> Response:

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from services.errors import ValidationFailed
 from services.i18n import gettext
 
 SHORTEST, LONGEST = 8, 128
-# Each hash takes its memory and a core; more at once would starve the requests.
+# Each hash takes 19 MiB and a core; more at once would starve the requests. Threads
+# of their own, because the memory stays with every thread that ever hashed.
 AT_ONCE = 2
+_workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
 
 
 @cache
@@ -37,11 +40,6 @@ def _dummy(hasher: Argon2Hasher) -> str:
     return hasher.hash("no password is like this\n")
 
 
-@cache
-def _gate(loop: asyncio.AbstractEventLoop) -> asyncio.Semaphore:  # noqa: ARG001 - one for each loop
-    return asyncio.Semaphore(AT_ONCE)
-
-
 def _spelled(password: str) -> str:
     """Give one of the spellings that Unicode has for the same letters."""
     return unicodedata.normalize("NFC", password)
@@ -49,14 +47,14 @@ def _spelled(password: str) -> str:
 
 async def hash(password: str) -> str:
     """Hash a password in a worker thread."""
-    async with _gate(asyncio.get_running_loop()):
-        return await asyncio.to_thread(_configured().hash, _spelled(password))
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_workers, _configured().hash, _spelled(password))
 
 
 async def verify(password: str, password_hash: str | None) -> bool:
     """Check a password; an absent hash takes as long as a wrong password."""
-    async with _gate(asyncio.get_running_loop()):
-        return await asyncio.to_thread(_verify, password, password_hash)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_workers, _verify, password, password_hash)
 
 
 def _verify(password: str, password_hash: str | None) -> bool:
@@ -84,7 +82,9 @@ def demand_strong(
     elif lowered in common() or len(set(lowered)) < 3:
         text = gettext("This password is among the first that anybody would try.")
     elif any(lowered == str(each).lower() for each in unlike if each):
-        text = gettext("The password must not be your e-mail, phone number, name or present password.")
+        text = gettext(
+            "The password must not be your e-mail, phone number, name or present password."
+        )
     else:
         return
     raise ValidationFailed(errors=[{"field": field, "message": text}])

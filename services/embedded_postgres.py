@@ -7,7 +7,6 @@ checkouts can never meet.
 """
 
 import fcntl
-import os
 import secrets
 import shutil
 import subprocess
@@ -17,13 +16,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import psycopg
 from sqlalchemy.engine import URL
 
 from services.config import Settings
-from services.postgres_home import PostgresFailed, find_home
+from services.postgres_home import PostgresFailed, find_home, short_folder
+from services.postmaster import socket_folder
 
 START_TRIES = 3
 START_SECONDS = 120
@@ -39,7 +39,7 @@ class EmbeddedPostgres:
         self.durable = durable
         self.home = find_home(self.folder)
         self.data = self.home.folder / "pg"
-        self.owned = False
+        self._claim: IO[str] | None = None
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -68,10 +68,6 @@ class EmbeddedPostgres:
     def _password_file(self) -> Path:
         return self.folder / "postgres-password"
 
-    @property
-    def _owner_file(self) -> Path:
-        return self.folder / "postgres-owner"
-
     def _create(self) -> None:
         if (self.data / "PG_VERSION").exists():
             return
@@ -91,6 +87,7 @@ class EmbeddedPostgres:
             f"--pwfile={handed}",
             "--encoding=UTF8",
             "--locale=C.UTF-8",
+            *([] if self.durable else ["--no-sync"]),
         )
         handed.unlink()
         if made.returncode:
@@ -117,36 +114,21 @@ class EmbeddedPostgres:
             main.write("include 'tot.conf'\n")
 
     def _socket_folder(self) -> Path | None:
-        """The socket folder of a running server, None when it does not run."""
-        try:
-            self._forget_the_dead()
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
-            os.kill(int(lines[0]), 0)
-            return Path(lines[4]) if lines[4] else None
-        except (OSError, ValueError, IndexError):
-            return None
+        return socket_folder(self.data)
 
     def _answers(self) -> bool:
-        folder = self._socket_folder()
-        if folder is None:
-            return False
-        try:
-            with psycopg.connect(self._dsn("postgres", folder), connect_timeout=2):
-                return True
-        except psycopg.OperationalError:
-            return False
-
-    def _forget_the_dead(self) -> None:
-        # A killed server that nobody buried still has its pid, and PostgreSQL
-        # would take it for a living rival.
-        lock = self.data / "postmaster.pid"
-        try:
-            pid = int(lock.read_text().split()[0])
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (OSError, ValueError, IndexError):
-            return
-        if state in {"Z", "X"}:
-            lock.unlink()
+        """Tell whether a server runs here; one that is still starting is waited for."""
+        deadline = time.monotonic() + START_SECONDS
+        while (folder := self._socket_folder()) is not None:
+            try:
+                with psycopg.connect(self._dsn("postgres", folder), connect_timeout=5):
+                    return True
+            except psycopg.OperationalError as error:
+                refused = "authentication failed" in str(error)
+                if refused or time.monotonic() > deadline:
+                    raise PostgresFailed(str(error)) from error
+            time.sleep(0.2)
+        return False
 
     def _socket_place(self) -> Path:
         # A path of a socket may have 107 bytes, so it cannot live in the checkout;
@@ -161,7 +143,7 @@ class EmbeddedPostgres:
                 return socket
         except OSError:
             pass
-        socket = Path(tempfile.mkdtemp(prefix="tot-pg-"))
+        socket = Path(tempfile.mkdtemp(prefix="tot-pg-", dir=short_folder()))
         self.home.give(socket)
         note.write_text(str(socket))
         return socket
@@ -185,16 +167,34 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Start the server, or join the one that runs; give the database's URL."""
         with self._locked():
-            if self._answers():
-                self.owned = not self._owner_lives()
-            else:
-                self._create()
-                self._launch_patiently()
-                self.owned = True
-            if self.owned:
-                self._owner_file.write_text(str(os.getpid()))
-            self._ensure_database()
+            self._take()
+            try:
+                if not self._answers():
+                    self._create()
+                    self._launch_patiently()
+                self._ensure_database()
+            except BaseException:
+                self._end()
+                raise
         return self.url()
+
+    @property
+    def owned(self) -> bool:
+        """This process stops the server: it started it, or found it orphaned."""
+        return self._claim is not None
+
+    def _take(self) -> None:
+        # The system itself lets go of this lock when its holder dies, however it dies;
+        # a pid kept in a file may by then belong to somebody else.
+        if self.owned:
+            return
+        claim = (self.folder / "postgres-owner").open("w")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            claim.close()
+        else:
+            self._claim = claim
 
     def _launch_patiently(self) -> None:
         for pause in range(1, START_TRIES):
@@ -205,14 +205,6 @@ class EmbeddedPostgres:
             else:
                 return
         self._launch()
-
-    def _owner_lives(self) -> bool:
-        try:
-            owner = int(self._owner_file.read_text())
-            os.kill(owner, 0)
-        except (OSError, ValueError):
-            return False
-        return owner != os.getpid()
 
     def _ensure_database(self) -> None:
         dsn = self._dsn("postgres", self._socket_folder())
@@ -240,20 +232,35 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Stop the server if this process started or adopted it."""
-        if not self.owned:
-            return
         with self._locked():
-            socket = self._socket_folder()
+            self._end()
+
+    def destroy(self) -> None:
+        """Remove the cluster with all its data.
+
+        Raises PostgresFailed when another process runs it.
+        """
+        with self._locked():
+            self._take()
+            if not self.owned:
+                raise PostgresFailed("The database is in use; stop its application.")
+            self._end()
+            shutil.rmtree(self.data, ignore_errors=True)
+
+    def _end(self) -> None:
+        if self._claim is None:
+            return
+        socket = self._socket_folder()
+        if socket is not None:
             self._run("pg_ctl", "stop", "-w", "-m", "fast")
-            self._owner_file.unlink(missing_ok=True)
-            if socket is not None:
-                shutil.rmtree(socket, ignore_errors=True)
-            self.owned = False
+            shutil.rmtree(socket, ignore_errors=True)
+        self._claim.close()
+        self._claim = None
 
     def watch(self, stopping: threading.Event) -> None:
         """Start the server again whenever it dies, until told to stop."""
         while not stopping.wait(1):
-            if self._socket_folder() is None and self.owned:
+            if self.owned and self._socket_folder() is None:
                 with suppress(PostgresFailed, psycopg.Error):
                     self.start()
 

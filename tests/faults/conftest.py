@@ -86,7 +86,6 @@ def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     made.start()
     migrations.upgrade(made.url())
     yield made
-    made.owned = True
     made.stop()
 
 

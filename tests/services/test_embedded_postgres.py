@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -119,6 +120,111 @@ def test_a_killed_server_starts_again_with_what_was_committed(tmp_path: Path) ->
         os.kill(postmaster(server), signal.SIGKILL)
         server.start()
         assert ask(server.url(), "SELECT seven FROM kept") == 7
+
+
+def test_a_pid_that_now_belongs_to_somebody_else_is_forgotten(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    with server:
+        left = (server.data / "postmaster.pid").read_text().splitlines()
+    stale = server.data / "postmaster.pid"
+    stale.write_text("\n".join([str(os.getpid()), *left[1:]]) + "\n")
+    server.home.give(stale)
+    with server:
+        assert postmaster(server) != os.getpid()
+
+
+def test_a_server_that_is_still_starting_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, refusals = psycopg.connect, ["the database system is starting up"] * 2
+
+    def connect(*words: object, **options: object) -> object:
+        if refusals:
+            raise psycopg.OperationalError(refusals.pop())
+        return real(*words, **options)
+
+    with EmbeddedPostgres(tmp_path / "postgres", durable=False) as server:
+        pid = postmaster(server)
+        monkeypatch.setattr(psycopg, "connect", connect)
+        server.start()
+        assert postmaster(server) == pid
+
+
+def test_a_start_that_is_broken_off_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(server, "_ensure_database", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        server.start()
+    assert not server.owned
+    assert not (server.data / "postmaster.pid").exists()
+
+
+def test_a_cluster_that_cannot_be_made_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    monkeypatch.setattr("services.embedded_postgres.USER", "pg_reserved")
+    with pytest.raises(PostgresFailed, match="pg_"):
+        server.start()
+    assert not server.data.exists()
+
+
+def test_a_socket_folder_of_somebody_else_is_not_used(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    with server:
+        pass
+    (server.folder / "postgres-socket").write_text("/proc")
+    with server:
+        assert "/proc" not in server.url()
+
+
+def test_a_lost_password_is_told_at_once(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path / "postgres", durable=False) as server:
+        password = server.folder / "postgres-password"
+        right = password.read_text()
+        password.write_text("another")
+        with pytest.raises(PostgresFailed, match="authentication"):
+            EmbeddedPostgres(server.folder).start()
+        password.write_text(right)
+
+
+def test_a_cluster_in_use_is_not_destroyed(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    with EmbeddedPostgres(folder, durable=False) as server:
+        ask(server.url(), "CREATE TABLE kept AS SELECT 7 AS seven")
+        with pytest.raises(PostgresFailed, match="in use"):
+            EmbeddedPostgres(folder).destroy()
+        assert ask(server.url(), "SELECT seven FROM kept") == 7
+    server.destroy()
+    with server:
+        assert ask(server.url(), "SELECT to_regclass('kept')") is None
+
+
+class Ticks(threading.Event):
+    """Lets a watcher look a number of times."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+def test_a_watcher_leaves_a_living_server_alone(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path / "postgres", durable=False) as server:
+        first = postmaster(server)
+        server.watch(Ticks(2))
+        assert postmaster(server) == first
+    server.watch(Ticks(1))
+    assert not (server.data / "postmaster.pid").exists()
 
 
 def test_two_checkouts_never_meet(tmp_path: Path) -> None:

@@ -1,0 +1,114 @@
+"""Settings: what is refused, what is generated, what is understood."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from services.config import Profile, Settings, get_settings, use_settings
+
+LONG = "a secret of tests that is long enough"
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "TOT_SECRET_KEY", "TOT_PROFILE", "TOT_PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_generated_secret_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    first = Settings(data_dir=folder)
+    assert len(first.secret_key) >= 32
+    assert Settings(data_dir=folder).secret_key == first.secret_key
+    kept = list(folder.iterdir())
+    assert [path.name for path in kept] == ["secret-key"]
+    assert stat.S_IMODE(kept[0].stat().st_mode) == 0o600
+
+
+def test_of_two_that_begin_together_both_use_one_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Settings(data_dir=tmp_path)
+    kept = (tmp_path / "secret-key").read_text()
+    monkeypatch.setattr(Path, "exists", lambda self: False)
+    assert Settings(data_dir=tmp_path).secret_key == kept
+    assert [path.name for path in tmp_path.iterdir()] == ["secret-key"]
+
+
+@pytest.mark.parametrize("secret", ["", "changeme", "x" * 31])
+def test_production_wants_a_long_secret(tmp_path: Path, secret: str) -> None:
+    with pytest.raises(ValidationError, match="TOT_SECRET_KEY"):
+        Settings(profile=Profile.PRODUCTION, secret_key=secret, data_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_a_short_secret_is_refused_everywhere(profile: Profile) -> None:
+    with pytest.raises(ValidationError, match="shorter"):
+        Settings(profile=profile, secret_key=LONG, secret_key_previous="short")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "postgres://tot:p%40ss@db:5432/tot",
+        "postgresql://tot:p%40ss@db:5432/tot",
+        "postgresql+psycopg://tot:p%40ss@db:5432/tot",
+    ],
+)
+def test_every_usual_way_to_write_the_address_is_understood(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", given)
+    made = Settings(secret_key=LONG)
+    assert made.database_url == "postgresql+psycopg://tot:p%40ss@db:5432/tot"
+
+
+@pytest.mark.parametrize("given", ["sqlite:///x.db", "nonsense", "mysql://a@b/c"])
+def test_another_database_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", given)
+    with pytest.raises(ValidationError, match="postgresql://"):
+        Settings(secret_key=LONG)
+
+
+def test_an_empty_address_means_the_embedded_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert Settings(secret_key=LONG).database_url is None
+
+
+def test_limits_by_address_are_wide_in_the_demo_only() -> None:
+    factors = {
+        profile: Settings(profile=profile, secret_key=LONG).address_limit_factor
+        for profile in Profile
+    }
+    assert factors.pop(Profile.DEMO) == 1000
+    assert set(factors.values()) == {1}
+
+
+def test_only_demo_and_tests_move_the_clock() -> None:
+    movable = {
+        profile
+        for profile in Profile
+        if Settings(profile=profile, secret_key=LONG).clock_may_move
+    }
+    assert movable == {Profile.DEMO, Profile.TEST}
+
+
+def test_https_makes_cookies_secure() -> None:
+    assert not Settings(secret_key=LONG).secure
+    assert Settings(secret_key=LONG, base_url="https://tot.example").secure
+
+
+def test_the_settings_of_a_process_are_read_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOT_PORT", "9999")
+    assert get_settings() is settings
+    use_settings(settings)
+    assert get_settings().port == settings.port

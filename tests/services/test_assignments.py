@@ -43,7 +43,7 @@ async def turn_of(session: AsyncSession, booking: Booking) -> Assignment:
 
 
 def _iso(moment: datetime | None) -> str | None:
-    return moment and moment.isoformat()
+    return moment.isoformat() if moment else None
 
 
 async def test_assign_takes_the_earliest_moment(

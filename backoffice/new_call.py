@@ -77,7 +77,8 @@ class NewCall(Page):
         """Take the call, or join its words to the open one."""
         typed = Typed(call.fields)
         if typed.text("do") == "find":
-            return Done("", show=(PAGE, await context_of(session, call.actor, typed)))
+            context = await context_of(session, call.actor, typed.before_lookup())
+            return Done("", show=(PAGE, context))
         return await take(session, call.actor, typed)
 
     @command("/calls/lookup", Permission.BOOKING_READ)

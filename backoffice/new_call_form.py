@@ -63,6 +63,13 @@ class Typed:
         """What is wrong about a field."""
         return self.errors.get(name, "")
 
+    def before_lookup(self) -> "Typed":
+        """Forget the choice of a new door that was the only one to choose."""
+        if self.text("address_text"):
+            return self
+        kept = {name: each for name, each in self.fields.items() if name != "address"}
+        return Typed(kept, self.errors, self.notice)
+
 
 def wrong(*errors: tuple[str, str]) -> ValidationFailed:
     """Make one refusal of all that is wrong, each at its field."""

@@ -175,7 +175,7 @@ async def test_what_people_typed_is_only_text(sessions: Sessions, desk: Desk) ->
     assert page.text.count("&lt;img") >= 5
 
 
-COMMANDS: list[tuple[Status, str, dict[str, str], Status]] = [
+COMMANDS: list[tuple[Status, str, dict[str, Any], Status]] = [
     (Status.PENDING, "assign", {}, Status.ASSIGNED),
     (Status.ASSIGNED, "reassign", {}, Status.ASSIGNED),
     (Status.ASSIGNED, "unassign", {"reason": "Заболел"}, Status.PENDING),
@@ -209,7 +209,7 @@ async def test_each_command_does_its_one_thing(
     desk: Desk,
     before: Status,
     verb: str,
-    fields: dict[str, str],
+    fields: dict[str, Any],
     after: Status,
 ) -> None:
     booking, doctor = await call_in(sessions, desk, before)
@@ -296,7 +296,7 @@ async def test_a_flag_goes_up_and_down(sessions: Sessions, desk: Desk) -> None:
     ],
 )
 async def test_a_wrong_form_comes_back_as_it_was_typed(
-    sessions: Sessions, desk: Desk, verb: str, fields: dict[str, str], message: str
+    sessions: Sessions, desk: Desk, verb: str, fields: dict[str, Any], message: str
 ) -> None:
     booking, _ = await call_in(sessions, desk)
     answer = await desk.post(card(booking, verb), version=1, **fields)

@@ -328,7 +328,7 @@ async def open_call(sessions: Sessions, **facts: Any) -> Booking:
         return await make.booking(session, user, **facts)
 
 
-def about(call: Booking, answer: str) -> dict[str, str]:
+def about(call: Booking, answer: str) -> dict[str, Any]:
     """Answer the question about an open call."""
     key = str(call.id)
     return {"duplicates_seen": key, "duplicate_of": key, "answer": answer}

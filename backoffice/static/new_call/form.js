@@ -196,6 +196,8 @@ export function mount(root, options = {}) {
     event.stopPropagation();
   };
   const keys = (event) => {
+    // Under a layer the board listens for single letters.
+    if (options.close) event.stopPropagation();
     if (event.isComposing) return;
     if (event.altKey && !event.ctrlKey && !event.metaKey) return altKey(event);
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {

@@ -12,6 +12,7 @@ STEPS = 168
 SPAN = STEP * STEPS
 LATE = 600
 DAY_FROM, NIGHT_FROM = 8, 20
+AHEAD = frozenset({"assigned", "accepted"})
 
 
 @dataclass
@@ -95,29 +96,29 @@ def timeline(visits: Sequence[Visit], now: int) -> list[Span]:
 
 def doing(doctor: DoctorFacts, spans: Sequence[Span], now: int) -> Doing:
     """Tell what the doctor does now, the most pressing thing first."""
-    for span in spans:
-        status = span.visit["status"]
-        if status == "in_progress":
-            return (
-                Doing("over", span.over)
-                if span.over >= 60
-                else Doing("visit", span.end)
-            )
-        if status == "en_route":
-            return Doing("road", span.arrive)
+    under_way = next((found for span in spans if (found := _under_way(span))), None)
+    if under_way:
+        return under_way
     if doctor["blocked"] or doctor["licence_until"] <= now:
         return Doing("block")
-    waiting = next(
-        (s for s in spans if s.visit["status"] in {"assigned", "accepted"}), None
-    )
-    if waiting and waiting.late:
-        return Doing("late", waiting.late)
-    if waiting and waiting.visit["status"] == "assigned":
-        return Doing("wait", waiting.visit["assigned"])
+    ahead = (each for each in spans if each.visit["status"] in AHEAD)
+    planned = next(ahead, None)
+    if planned and planned.late:
+        return Doing("late", planned.late)
+    if planned and planned.visit["status"] == "assigned":
+        return Doing("wait", planned.visit["assigned"])
     if not doctor["on_duty"]:
         return Doing("off")
     ended = [span.end for span in spans if span.visit["ended"] is not None]
     return Doing("free", max([doctor["duty_since"] or 0, *ended]))
+
+
+def _under_way(span: Span) -> Doing | None:
+    if span.visit["status"] == "en_route":
+        return Doing("road", span.arrive)
+    if span.visit["status"] != "in_progress":
+        return None
+    return Doing("over", span.over) if span.over >= 60 else Doing("visit", span.end)
 
 
 @dataclass(frozen=True)

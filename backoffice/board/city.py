@@ -7,6 +7,7 @@ at zoom 11, counted from the middle of the city, as the page's script does.
 import math
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 
 WORLD = 524_288
 CENTRE = (37.6173, 55.7520)
@@ -108,7 +109,7 @@ def _smooth(points: Sequence[Point], *, closed: bool = False) -> str:
         flat = [*flat, flat[0], flat[1]]
     first = flat[0] if not closed else _middle(flat[0], flat[1])
     parts = [f"M{first[0]} {first[1]}"]
-    for here, ahead in zip(flat[1:], flat[2:], strict=False):
+    for here, ahead in pairwise(flat[1:]):
         middle = _middle(here, ahead)
         parts.append(f"Q{here[0]} {here[1]} {middle[0]} {middle[1]}")
     if not closed:

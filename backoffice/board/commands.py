@@ -10,9 +10,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backoffice.board.paint import clock
 from backoffice.commands import Call, Done
 from models import Assignment, Booking, User
-from models.booking import Status, Verb
+from models.booking import Status
 from models.booking_words import CancelReason, Flag
-from services import assignments, bookings, visits
+from services import assignments, bookings
 from services.booking_drafts import BookingChanges
 from services.booking_edits import edit
 from services.errors import NotFound
@@ -107,17 +107,6 @@ async def _flag(session: AsyncSession, call: Call) -> Booking:
     )
 
 
-async def _on_behalf(session: AsyncSession, call: Call) -> Booking:
-    verb = {
-        Verb.ACCEPT: visits.accept,
-        Verb.DEPART: visits.depart,
-        Verb.START: visits.start,
-    }[Verb(call.request.url.path.rsplit("/", 1)[-1])]
-    return await verb(
-        session, call.actor, call.id("pk"), call.words("comment"), _version(call)
-    )
-
-
 async def _point(session: AsyncSession, call: Call) -> Booking:
     booking = await session.get(Booking, call.id("pk"))
     if booking is None:
@@ -143,9 +132,6 @@ CARRY: Mapping[str, Carry] = {
     "undo": _undo,
     "cancel": _cancel,
     "flag": _flag,
-    "accept": _on_behalf,
-    "depart": _on_behalf,
-    "start": _on_behalf,
     "point": _point,
 }
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -172,7 +173,7 @@ class Feed:
             changed = self._changed
             self._changed = {topic: set() for topic in Topic}
             if self.clients:
-                await self._guarded(lambda: self._read_and_send(changed))
+                await self._guarded(partial(self._read_and_send, changed))
 
     async def _guarded(self, work: Callable[[], Any]) -> bool:
         """Survive an outage: the boards see that no beat comes."""

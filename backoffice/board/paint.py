@@ -1,6 +1,5 @@
 """Draw rows as HTML: the only place that knows how a call or a doctor looks."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -217,7 +216,9 @@ def doctor_row(doctor: DoctorFacts, day: int) -> DoctorRow:
         "name": doctor["name"],
         "kind": doing.kind,
         "icon": DOCTOR_ICONS[doing.kind],
-        "now_text": words.doing(doing, blocked=doctor["blocked"], feminine=doctor["feminine"], clock=clock),
+        "now_text": words.doing(
+            doing, blocked=doctor["blocked"], feminine=doctor["feminine"], clock=clock
+        ),
         "since": doing.at if doing.kind == "wait" else None,
         "short": words.short_specialization(doctor["specs"][0]),
         "specs_text": ", ".join(words.specialization(each) for each in doctor["specs"]),
@@ -285,17 +286,3 @@ def snapshot(facts: Facts) -> Snapshot:
         "watchers": facts["watchers"],
         "counts": facts["counts"],
     }
-
-
-def by_place(rows: Iterable[CallFacts]) -> list[CallFacts]:
-    """Sort calls as the queue shows them: by heading, then by the time left."""
-    order = list(MARKS)
-    return sorted(
-        rows,
-        key=lambda call: (
-            order.index(group(call)),
-            call["sla"]["red_at"],
-            call["created"],
-            call["number"],
-        ),
-    )

@@ -20,8 +20,8 @@ from services.i18n import current_locale, gettext
 from services.words import label
 
 STATIC = Path(__file__).parent.parent / "static" / "board"
-BASE, CARDS = "/admin/board", "/admin/calls/"
-LINKS = {"new_call": "/admin/calls/new", "bookings": "/admin/booking/list"}
+BASE, CARDS = "/admin/board", "/admin/booking/"
+LINKS = {"new_call": "/admin/calls/new", "bookings": "/admin/calls/list"}
 ON_BOARD = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}
 
 
@@ -121,7 +121,7 @@ def _queue(rows: list[CallRow], now: int) -> str:
     for row in rows:
         later = row["priority"] != "emergency" and row["sla"]["starts_at"] > now
         groups["later" if later else row["priority"]].append(row)
-    parts = []
+    parts: list[str] = []
     for name, members in groups.items():
         if not members:
             continue
@@ -137,7 +137,8 @@ def _queue(rows: list[CallRow], now: int) -> str:
 
 
 def _legend(snapshot: Snapshot) -> list[dict[str, Any]]:
-    closed: dict[str, int] = {**snapshot["counts"]}
+    counts = snapshot["counts"]
+    closed = {"completed": counts["completed"], "cancelled": counts["cancelled"]}
     return [
         {
             "status": status.value,

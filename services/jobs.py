@@ -70,13 +70,17 @@ def connected(url: str) -> Iterator[procrastinate.App]:
         yield app
 
 
-async def heartbeat_age(session: AsyncSession) -> float | None:
-    """Seconds since any worker last showed life; None if there never was one."""
+async def heartbeat_age(
+    session: AsyncSession, worker_id: int | None = None
+) -> float | None:
+    """Seconds since a worker, or else any, last showed life; None if none ever did."""
     age = await session.scalar(
         sa.text(
             "SELECT extract(epoch FROM now() - max(last_heartbeat))"
             " FROM procrastinate_workers"
-        )
+            " WHERE id = coalesce(CAST(:worker AS bigint), id)"
+        ),
+        {"worker": worker_id},
     )
     return None if age is None else float(age)
 
@@ -86,7 +90,8 @@ async def reap(app: procrastinate.App) -> int:
     stalled = await app.job_manager.get_stalled_jobs(
         seconds_since_heartbeat=STALLED_SECONDS
     )
-    for found in (stalled := list(stalled)):
+    stalled = list(stalled)
+    for found in stalled:
         if found.attempts >= ATTEMPTS:
             await app.job_manager.finish_job(
                 found, status=Status.FAILED, delete_job=False

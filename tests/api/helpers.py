@@ -4,12 +4,14 @@ import itertools
 import uuid
 from typing import Any
 
+from fastapi import FastAPI
 from httpx import AsyncClient, Response
 
+from api.app import install_api
 from models import User
 from services import refresh_tokens, tokens
-from services.config import get_settings
-from services.database import Sessions
+from services.config import Settings, get_settings
+from services.database import Sessions, make_engine, make_sessions
 from services.edges import transaction
 
 PASSWORD = "correct horse battery"
@@ -76,3 +78,17 @@ def wrong_fields(answer: Response) -> set[str]:
 def key() -> dict[str, str]:
     """Give a fresh idempotency key."""
     return {"idempotency-key": uuid.uuid4().hex}
+
+
+def api_alone(settings: Settings, database_url: str, **pool: Any) -> FastAPI:
+    """Give one more process, so to speak: the API without the console.
+
+    sqladmin keeps its application on the view classes, so a second whole one would
+    take them from the first.
+    """
+    app = FastAPI()
+    app.state.settings = settings
+    app.state.engine = make_engine(database_url, settings, **pool)
+    app.state.sessions = make_sessions(app.state.engine)
+    install_api(app, settings)
+    return app

@@ -20,12 +20,11 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from backoffice.app import create_app
 from services.config import Settings
 from services.database import Sessions
 from services.edges import transaction
 from tests import factories
-from tests.api.helpers import signed_in
+from tests.api.helpers import api_alone, signed_in
 from tests.api.server import served
 
 MANY = 100 if os.environ.get("TOT_PROVE") else 8
@@ -43,7 +42,7 @@ ANYBODY, PATIENT, DOCTOR, CLINIC = "anybody", "patient", "doctor", "clinic"
 
 @pytest.fixture(scope="module")
 def address(settings: Settings, database_url: str) -> Iterator[str]:
-    with served(create_app(settings, database_url)) as base:
+    with served(api_alone(settings, database_url)) as base:
         yield base
 
 
@@ -82,7 +81,7 @@ def test_no_input_breaks_an_operation(
     database_url: str,
     role: str,
 ) -> None:
-    document = create_app(settings, database_url).openapi()
+    document = api_alone(settings, database_url).openapi()
     tried, failures = 0, []
     for operation in operations(document, address):
 

@@ -8,11 +8,10 @@ import pytest
 import pytest_asyncio
 from httpx import ASGITransport, AsyncClient
 
-from backoffice.app import create_app
 from services import passwords
 from services.config import Settings, use_settings
 from services.database import Sessions
-from tests.api.helpers import bearer, is_problem, registered, registration
+from tests.api.helpers import api_alone, bearer, is_problem, registered, registration
 
 WRONG = {"login": "somebody@example.com", "password": "wrong password"}
 
@@ -31,7 +30,7 @@ async def twins(
     strict: Settings, database_url: str, sessions: Sessions
 ) -> AsyncIterator[list[AsyncClient]]:
     """Two applications on one database, reached from different addresses."""
-    apps = [create_app(strict, database_url) for _ in range(2)]
+    apps = [api_alone(strict, database_url) for _ in range(2)]
     clients = [
         AsyncClient(
             transport=ASGITransport(app, client=(f"198.51.100.{number}", 5)),
@@ -136,7 +135,7 @@ async def test_a_trusted_proxy_may_say_who_calls(
     strict: Settings, database_url: str, sessions: Sessions
 ) -> None:
     behind = strict.model_copy(update={"trusted_proxies": [ip_network("10.0.0.0/8")]})
-    app = create_app(behind, database_url)
+    app = api_alone(behind, database_url)
     transport = ASGITransport(app, client=("10.1.2.3", 5))
     async with AsyncClient(transport=transport, base_url="http://testserver") as client:
         codes = [

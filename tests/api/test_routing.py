@@ -18,16 +18,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.exceptions import HTTPException
 
 from api import problems
-from api.app import install_api
 from api.deps import CurrentUser, SessionDep
 from api.routing import router
 from models import Address, IdempotencyRecord, User
 from services.config import Settings
-from services.database import Sessions, make_engine, make_sessions
+from services.database import Sessions
 from services.edges import transaction
 from services.errors import Conflict, TooManyBookings
 from tests import factories
-from tests.api.helpers import is_problem, key, signed_in, wrong_fields
+from tests.api.helpers import api_alone, is_problem, key, signed_in, wrong_fields
 
 Work = Callable[[AsyncSession], Awaitable[None]]
 
@@ -60,12 +59,9 @@ async def app(
     settings: Settings, database_url: str, probe: Probe
 ) -> AsyncIterator[FastAPI]:
     """The API with one more route, on a pool of two connections."""
-    made = FastAPI()
-    made.state.settings = settings
-    engine = make_engine(
-        database_url, settings, pool_size=2, max_overflow=0, pool_timeout=0.5
+    made = api_alone(
+        settings, database_url, pool_size=2, max_overflow=0, pool_timeout=0.5
     )
-    made.state.sessions = make_sessions(engine)
     routes = router("/v1/probe", "Probe")
 
     @routes.post("", status_code=201)
@@ -86,9 +82,8 @@ async def app(
         raise HTTPException(418)
 
     made.include_router(routes)
-    install_api(made, settings)
     yield made
-    await engine.dispose()
+    await made.state.engine.dispose()
 
 
 async def saved(sessions: Sessions) -> list[str]:
@@ -259,17 +254,24 @@ async def test_a_spent_pool_is_503_soon_and_heals(
 
 
 async def test_connections_that_died_are_replaced_after_one_503(
-    client: AsyncClient, sessions: Sessions, headers: dict[str, str]
+    client: AsyncClient, sessions: Sessions, headers: dict[str, str], probe: Probe
 ) -> None:
+    backends: list[int] = []
+
+    async def work(session: AsyncSession) -> None:
+        backends.append(await session.scalar(sa.text("SELECT pg_backend_pid()")) or 0)
+        await session.execute(sa.text("SELECT pg_sleep(0.1)"))
+
+    probe.work = work
     both = await asyncio.gather(post(client, headers), post(client, headers))
     assert [answer.status_code for answer in both] == [201] * 2
     async with transaction(sessions) as session:
         await session.execute(
-            sa.text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            sa.text("SELECT pg_terminate_backend(pid) FROM unnest(:pids) AS pid"),
+            {"pids": backends},
         )
+    assert len(set(backends)) == 2
+    probe.work = None
     codes = [(await post(client, headers)).status_code for _ in range(4)]
     assert codes == [503, 201, 201, 201]
 

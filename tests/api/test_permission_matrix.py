@@ -1,0 +1,215 @@
+"""Every route × every kind of caller, by a table written by hand.
+
+A route that the table lacks fails the build. The pages of the console have their
+own table, beside their tests.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from httpx import AsyncClient
+
+from api.app import ROUTERS
+from models.booking import Status
+from services import bookings
+from services.database import Sessions
+from services.edges import transaction
+from tests import factories
+from tests.api.helpers import signed_in
+from tests.api.test_accounts import DOOR, FACTS
+
+# Who calls: nobody; staff with a token that they cannot get; the patient whose
+# booking and address it is, another patient; the doctor whose visit it is, another
+# doctor; the manager of the clinic that has the call, of another clinic.
+CALLERS = (
+    "nobody",
+    "staff",
+    "patient",
+    "other_patient",
+    "doctor",
+    "other_doctor",
+    "clinic",
+    "other_clinic",
+)
+# u: 401, f: 403, n: 404, +: neither of these.
+PUBLIC = "++ ++ ++ ++"
+ANY_TOKEN = "uu ++ ++ ++"
+AS_PATIENT, OWN_PATIENT = "uu ++ ff ff", "uu +n ff ff"
+AS_DOCTOR, OWN_DOCTOR = "uu ff ++ ff", "uu ff +n ff"
+AS_CLINIC, OWN_CLINIC = "uu ff ff ++", "uu ff ff +n"
+
+TABLE = {
+    "GET /health/live": PUBLIC,
+    "GET /health/ready": PUBLIC,
+    "POST /v1/auth/register": PUBLIC,
+    "POST /v1/auth/login": PUBLIC,
+    "POST /v1/auth/refresh": PUBLIC,
+    "POST /v1/auth/logout": ANY_TOKEN,
+    "GET /v1/me": ANY_TOKEN,
+    "PATCH /v1/me": ANY_TOKEN,
+    "PUT /v1/me/password": ANY_TOKEN,
+    "GET /v1/me/patient-profile": AS_PATIENT,
+    "PUT /v1/me/patient-profile": AS_PATIENT,
+    "GET /v1/me/addresses": AS_PATIENT,
+    "POST /v1/me/addresses": AS_PATIENT,
+    "PUT /v1/me/addresses/{address_id}": OWN_PATIENT,
+    "DELETE /v1/me/addresses/{address_id}": OWN_PATIENT,
+    "POST /v1/bookings": AS_PATIENT,
+    "GET /v1/bookings": AS_PATIENT,
+    "GET /v1/bookings/{booking_id}": OWN_PATIENT,
+    "GET /v1/bookings/{booking_id}/events": OWN_PATIENT,
+    "PATCH /v1/bookings/{booking_id}": OWN_PATIENT,
+    "POST /v1/bookings/{booking_id}/cancel": OWN_PATIENT,
+    "GET /v1/bookings/{booking_id}/doctor-position": OWN_PATIENT,
+    "GET /v1/visits": AS_DOCTOR,
+    "GET /v1/visits/{booking_id}": OWN_DOCTOR,
+    "POST /v1/visits/{booking_id}/accept": OWN_DOCTOR,
+    "POST /v1/visits/{booking_id}/decline": OWN_DOCTOR,
+    "POST /v1/visits/{booking_id}/depart": OWN_DOCTOR,
+    "POST /v1/visits/{booking_id}/start": OWN_DOCTOR,
+    "POST /v1/visits/{booking_id}/complete": OWN_DOCTOR,
+    "POST /v1/visits/{booking_id}/cancel": OWN_DOCTOR,
+    "POST /v1/visits/{booking_id}/flag": OWN_DOCTOR,
+    "PUT /v1/me/duty": AS_DOCTOR,
+    "PUT /v1/me/position": AS_DOCTOR,
+    "GET /v1/doctors": ANY_TOKEN,
+    "GET /v1/price-list": PUBLIC,
+    "GET /v1/clinic": AS_CLINIC,
+    "GET /v1/clinic/doctors": AS_CLINIC,
+    "GET /v1/clinic/bookings": AS_CLINIC,
+    "POST /v1/clinic/bookings/{booking_id}/assign": OWN_CLINIC,
+}
+
+BODIES: dict[str, dict[str, Any]] = {
+    "PATCH /v1/me": {"first_name": "Ольга"},
+    "PUT /v1/me/password": {
+        "current_password": "correct horse",
+        "new_password": "another horse battery",
+    },
+    "PUT /v1/me/patient-profile": FACTS,
+    "POST /v1/me/addresses": DOOR,
+    "PUT /v1/me/addresses/{address_id}": DOOR,
+    "POST /v1/bookings": {
+        "call_type": "urgent",
+        "symptoms": "Температура",
+        "address": {"text": "Арбат, 10"},
+    },
+    "PATCH /v1/bookings/{booking_id}": {"version": 1, "symptoms": "Кашель"},
+    "POST /v1/bookings/{booking_id}/cancel": {"reason": "Передумали"},
+    "POST /v1/visits/{booking_id}/decline": {"reason": "Сломалась машина"},
+    "POST /v1/visits/{booking_id}/complete": {
+        "actual_minutes": 30,
+        "conclusion": "ОРВИ",
+    },
+    "POST /v1/visits/{booking_id}/cancel": {"reason_code": "patient_absent"},
+    "POST /v1/visits/{booking_id}/flag": {"flag": "needs_second_doctor"},
+    "PUT /v1/me/duty": {"on_duty": True},
+    "PUT /v1/me/position": {"latitude": 55.7, "longitude": 37.6},
+    "POST /v1/clinic/bookings/{booking_id}/assign": {
+        "doctor_id": "the clinic's doctor",
+        "version": 2,
+    },
+}
+
+
+@dataclass
+class Scene:
+    """One booking with everybody around it, and everybody's headers."""
+
+    booking_id: uuid.UUID
+    clinic_booking_id: uuid.UUID
+    address_id: uuid.UUID
+    clinic_doctor_id: uuid.UUID
+    headers: dict[str, dict[str, str]]
+
+    def body(self, route: str) -> dict[str, Any] | None:
+        """Give a body that is well-formed, so that the caller is judged, not it."""
+        body = BODIES.get(route, {})
+        if "doctor_id" in body:
+            body = body | {"doctor_id": str(self.clinic_doctor_id)}
+        return None if route.startswith("GET") else body
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(sessions: Sessions) -> Scene:
+    async with transaction(sessions) as session:
+        people = {
+            "patient": await factories.patient(session),
+            "other_patient": await factories.patient(session),
+            "doctor": await factories.doctor(session),
+            "other_doctor": await factories.doctor(session),
+            "staff": await factories.dispatcher(session),
+        }
+        mine, other = await factories.clinic(session), await factories.clinic(session)
+        people["clinic"] = await factories.clinic_manager(session, mine)
+        people["other_clinic"] = await factories.clinic_manager(session, other)
+        visit = await factories.booking_in(
+            session,
+            Status.ASSIGNED,
+            doctor=people["doctor"],
+            dispatcher=people["staff"],
+            by=people["patient"],
+        )
+        handed = await factories.booking(session, people["patient"])
+        staff = factories.as_staff(people["staff"])
+        await bookings.hand_to_clinic(session, staff, handed.id, mine.id, 1)
+        theirs = await factories.doctor(session, profile={"clinic_id": mine.id})
+        address = await factories.saved_address(session, people["patient"])
+    headers = {name: await signed_in(sessions, user) for name, user in people.items()}
+    return Scene(visit.id, handed.id, address.id, theirs.id, headers | {"nobody": {}})
+
+
+def routes() -> set[str]:
+    return {
+        f"{method} {route.path}"  # type: ignore[attr-defined]
+        for router in ROUTERS
+        for route in router.routes
+        for method in route.methods  # type: ignore[attr-defined]
+    }
+
+
+def test_the_table_has_every_route_and_no_other() -> None:
+    assert set(TABLE) == routes()
+
+
+@pytest.mark.parametrize("route", TABLE)
+async def test_who_may_use_the_route(
+    client: AsyncClient, scene: Scene, route: str
+) -> None:
+    method, path = route.split(" ")
+    clinic = path.startswith("/v1/clinic")
+    booking_id = scene.clinic_booking_id if clinic else scene.booking_id
+    place = path.format(booking_id=booking_id, address_id=scene.address_id)
+    expected = dict(zip(CALLERS, TABLE[route].replace(" ", ""), strict=True))
+    found = {}
+    # Those who are refused come first: whatever they did would show below.
+    for caller in sorted(CALLERS, key=lambda each: expected[each] == "+"):
+        answer = await client.request(
+            method,
+            place,
+            headers=scene.headers[caller],
+            json=scene.body(route),
+        )
+        assert answer.status_code < 500 or "health" in path, answer.text
+        found[caller] = {401: "u", 403: "f", 404: "n"}.get(answer.status_code, "+")
+    assert found == expected
+
+
+@pytest.mark.parametrize("route", [each for each in TABLE if "{" in each])
+@pytest.mark.parametrize("bad", ["1", "x", "%27", "1e5", "null", "../1", "0" * 300])
+async def test_malformed_ids_are_not_found(
+    client: AsyncClient, scene: Scene, route: str, bad: str
+) -> None:
+    method, path = route.split(" ")
+    for caller in ("patient", "doctor", "clinic"):
+        answer = await client.request(
+            method,
+            path.format(booking_id=bad, address_id=bad),
+            headers=scene.headers[caller],
+            json=scene.body(route),
+        )
+        assert answer.status_code in {403, 404, 405}
+        assert answer.headers["content-type"] == "application/problem+json"

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from backoffice import booking_changes, booking_history, call_words
 from backoffice.booking_commands import BookingCommands, card_path
-from backoffice.commands import Call, Done, command
+from backoffice.commands import Call, Done, command, sentence
 from backoffice.new_call_form import Typed
 from backoffice.pages import Page, page, staff_of
 from models import Booking
@@ -108,7 +108,7 @@ class BookingCard(BookingCommands, Page):
         errors = {each["field"]: each["message"] for each in found}
         refusal = Refusal(
             request.url.path.rsplit("/", 1)[-1],
-            Typed(call.fields, errors, error.message),
+            Typed(call.fields, errors, sentence(error)),
             error,
             [text for name in FREE_TEXTS if (text := call.text(name))],
         )

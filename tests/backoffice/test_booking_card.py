@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from sqlmodel import col, select
 
 from backoffice.app import create_app
+from backoffice.booking_card import BookingCard
 from models import AuditEvent, Booking, BookingEvent, User
 from models.booking import Status
 from models.booking_words import CancelReason, Flag
@@ -19,10 +20,12 @@ from services import assignments, bookings, clock
 from services.config import Settings
 from services.database import Sessions
 from services.edges import transaction
+from services.errors import Unavailable
 from tests import factories as make
 from tests.backoffice.desk import Desk, at_desk, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+UNKNOWN = str(uuid.UUID(int=9))
 NASTY = '<img src=x onerror="alert(1)">'
 
 
@@ -290,6 +293,8 @@ async def test_a_flag_goes_up_and_down(sessions: Sessions, desk: Desk) -> None:
     [
         ("cancel", {"comment": "слова"}, "Choose a reason"),
         ("join", {}, "This field is required."),
+        ("flag", {"flag": "fire"}, "This value does not fit."),
+        ("assign", {"doctor_id": UNKNOWN, "planned_start": "soon"}, "This is no day"),
         ("hand_to_clinic", {}, "Choose a clinic"),
         ("edit", {"wanted_from": "soon"}, "This is no day and time."),
         ("edit", {"symptoms": ""}, "This value does not fit."),
@@ -302,11 +307,40 @@ async def test_a_wrong_form_comes_back_as_it_was_typed(
     answer = await desk.post(card(booking, verb), version=1, **fields)
     assert answer.status_code == 422
     assert message in text_of(answer)
-    for value in fields.values():
-        assert value in answer.text
+    for name, value in fields.items():
+        assert value in answer.text or name in {"doctor_id", "flag"}
     assert (await again(sessions, booking)).version == 1
     reloaded = await desk.get(card(booking, verb))
     assert (reloaded.status_code, reloaded.headers["location"]) == (303, card(booking))
+
+
+@pytest.mark.parametrize(
+    ("status", "verb"), [(Status.ASSIGNED, "replan"), (Status.IN_PROGRESS, "complete")]
+)
+async def test_a_needed_field_is_asked_for(
+    sessions: Sessions, desk: Desk, status: Status, verb: str
+) -> None:
+    booking, _ = await call_in(sessions, desk, status)
+    answer = await desk.post(card(booking, verb), version=booking.version)
+    assert answer.status_code == 422
+    assert "This field is required." in text_of(answer)
+
+
+async def test_an_outage_is_not_drawn_over(desk: Desk) -> None:
+    request: Any = None
+    with pytest.raises(Unavailable):
+        await BookingCard().again(request, request, Unavailable())
+
+
+async def test_an_arrival_behind_the_plan_is_said(
+    sessions: Sessions, desk: Desk
+) -> None:
+    async with transaction(sessions) as session:
+        await clock.shift(session, -3 * 3600)
+        doctor, booking = await make.doctor(session), await make.booking(session)
+        await assignments.assign(session, desk.actor, booking.id, doctor.id, 1)
+    await desk.post(card(booking, "start"), version=2, reason="Звонил")
+    assert "late" in text_of(await desk.get(card(booking)))
 
 
 async def test_a_stale_version_tells_who_did_what_and_loses_nothing(

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backoffice.request_log import Stopwatch
 from services.request_id import new_request_id
 
 STATIC = ("/static/", "/admin/statics/")
@@ -40,15 +41,20 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
         request_id = new_request_id()
+        watch = Stopwatch(scope)
 
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
+                watch.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
                 self._stamp(scope["path"], headers)
             await send(message)
 
-        await self.app(scope, receive, stamped)
+        try:
+            await self.app(scope, receive, stamped)
+        finally:
+            watch.tell()
 
     def _stamp(self, path: str, headers: MutableHeaders) -> None:
         # A worker obeys the policy that came with its own script.

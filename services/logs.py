@@ -27,6 +27,10 @@ ALLOWED = frozenset(
 PATTERNS = (
     (re.compile(r"DETAIL:.*?(?=\n[A-Z]+:|\n\n|\Z)", re.DOTALL), "DETAIL: [cut]"),
     (re.compile(r"\[parameters:.*?\]\s*(?=\n|\Z)", re.DOTALL), "[parameters cut]"),
+    (
+        re.compile(r"input_value=.*?(?=, input_type=|\n|\Z)", re.DOTALL),
+        "input_value=[cut]",
+    ),
     (re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"), "[e-mail]"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
     (re.compile(r"(?i)\b(bearer|password|token|secret)([=: ]+)\S+"), r"\1\2[cut]"),

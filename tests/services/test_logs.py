@@ -4,6 +4,7 @@ import io
 import json
 import logging
 
+import pydantic
 import pytest
 import structlog
 
@@ -63,6 +64,19 @@ def test_an_exception_keeps_its_stack_and_loses_the_quoted_row(
     made = json.loads(lines.getvalue())
     assert "ValueError" in made["exception"]
     assert "гастрит" not in lines.getvalue()
+
+
+def test_what_somebody_typed_wrong_is_not_quoted(lines: io.StringIO) -> None:
+    class Person(pydantic.BaseModel):
+        birth_date: int
+
+    typed = "тиртсаг"[::-1]  # A traceback quotes the source as well.
+    try:
+        Person.model_validate({"birth_date": typed})
+    except pydantic.ValidationError:
+        logging.getLogger("library").exception("failed")
+    assert "birth_date" in lines.getvalue()
+    assert typed not in lines.getvalue()
 
 
 def test_a_message_cannot_forge_a_second_line(lines: io.StringIO) -> None:

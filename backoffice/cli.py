@@ -65,11 +65,14 @@ def on_database(
         finally:
             await engine.dispose()
 
-    try:
-        with ready_database(settings) as url, use_locale("en"):
-            return asyncio.run(run(url))
-    except (DomainError, PostgresFailed) as error:
-        fail(error.message if isinstance(error, DomainError) else str(error))
+    with use_locale("en"):
+        try:
+            with ready_database(settings) as url:
+                return asyncio.run(run(url))
+        except DomainError as error:
+            fail(error.message)
+        except PostgresFailed as error:
+            fail(str(error))
 
 
 def end_in_order() -> None:

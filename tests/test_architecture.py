@@ -77,7 +77,7 @@ def test_surfaces_write_no_rows() -> None:
                 for target in targets
                 if isinstance(target, ast.Attribute)
                 and target.attr == "status"
-                and getattr(target.value, "id", "") not in {"self", "response"}
+                and getattr(target.value, "id", "") not in {"self", "watch"}
             ]
     assert wrong == []
 

@@ -21,9 +21,10 @@ from services.actor import SYSTEM
 from services.config import Profile, Settings, get_settings
 from services.database import make_engine, make_sessions
 from services.edges import in_transaction
-from services.embedded_postgres import PostgresFailed, running_database
+from services.embedded_postgres import running_database
 from services.errors import DomainError
 from services.i18n import use_locale
+from services.postgres_home import PostgresFailed
 
 Result = TypeVar("Result")
 

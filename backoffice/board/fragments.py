@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backoffice import call_words
 from backoffice.board import axis, paint, reading, words
 from models import Booking, BookingEvent, User
+from models.booking import Verb, sources_of
 from models.booking_words import CancelReason, Flag
 from services import booking_card, candidates, clock, russian, stale
 from services.actor import Actor
@@ -114,40 +115,46 @@ async def ranking(
     visits = {each["id"]: each for each in doctors}
     origin = axis.window_start(int(now.timestamp()), int(today.timestamp()))
     rows = [_candidate(each, now) for each in found.items]
+    verb = _giving_verb(booking, staff.actor)
     view = {
         "booking": booking,
         "csrf": staff.csrf_token,
         "items": rows,
         "located": found.located,
-        "verb": "assign" if booking.status == "pending" else "reassign",
-        "can": booking.status in {"pending", "assigned", "accepted", "en_route"},
+        "verb": verb or Verb.REASSIGN,
+        "can": verb is not None,
     }
     return {
         "call": str(booking_id),
         "version": booking.version,
         "at": int(now.timestamp()),
         "items": [
-            {
-                "id": row["id"],
-                "rank": row["rank"],
-                "name": row["name"],
-                "km": row["km"],
-                "lat": row["lat"],
-                "lon": row["lon"],
-                "plan": row["plan"],
-                "ghost": paint.ghost(row["plan"], origin, str(row["rank"])),
-                "duty": visits[row["id"]]["on_duty"],
-                "calls": [
-                    visit["call"]
-                    for visit in visits[row["id"]]["visits"]
-                    if visit["call"] != str(booking_id)
-                ],
-            }
-            for row in rows
+            _on_axis(row, visits[row["id"]], str(booking_id), origin) for row in rows
         ],
         "html": paint.fragment("candidates.html", **view),
         "best": paint.fragment("best.html", **view) if rows else "",
         "refused": paint.fragment("refused.html", refused=found.refused, name=name),
+    }
+
+
+def _giving_verb(booking: Booking, actor: Actor) -> Verb | None:
+    """The verb that would give the call to a doctor now; None when none may."""
+    for verb in (Verb.ASSIGN, Verb.REASSIGN):
+        if booking.status in sources_of(verb, actor.acting_as):
+            return verb
+    return None
+
+
+def _on_axis(
+    row: Mapping[str, Any], doctor: Mapping[str, Any], call: str, origin: int
+) -> dict[str, Any]:
+    kept = {key: row[key] for key in ("id", "rank", "name", "km", "lat", "lon", "plan")}
+    others = [visit["call"] for visit in doctor["visits"] if visit["call"] != call]
+    return {
+        **kept,
+        "ghost": paint.ghost(row["plan"], origin, str(row["rank"])),
+        "duty": doctor["on_duty"],
+        "calls": others,
     }
 
 

@@ -119,9 +119,12 @@ def test_public_functions_of_the_core_say_what_they_mean() -> None:
     silent = []
     for place, tree, _ in sources("services", "models"):
         for node in tree.body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                if not node.name.startswith("_") and ast.get_docstring(node) is None:
-                    silent.append(f"{place}: {node.name}")
+            if not isinstance(
+                node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+            ):
+                continue
+            if not node.name.startswith("_") and ast.get_docstring(node) is None:
+                silent.append(f"{place}: {node.name}")
     assert silent == []
 
 

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 from sqlmodel import col, select
 
-from models import StaffSession, User
+from models import Booking, StaffSession, User
+from models.booking import Status
 from models.role_grant import Role
 from services import staff_sessions
 from services.actor import Actor
@@ -76,3 +77,24 @@ async def at_desk(
 def text_of(answer: Response) -> str:
     """What a page says, without its tags."""
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
+
+
+async def call_in(
+    sessions: Sessions, desk: Desk, status: Status = Status.PENDING, **facts: Any
+) -> tuple[Booking, User]:
+    """Make a call in this state and its doctor."""
+    async with transaction(sessions) as session:
+        doctor = await make.doctor(session)
+        booking = await make.booking_in(
+            session, status, doctor=doctor, dispatcher=desk.user, **facts
+        )
+    return booking, doctor
+
+
+async def again(sessions: Sessions, booking: Booking) -> Booking:
+    async with transaction(sessions) as session:
+        return await session.get_one(Booking, booking.id)
+
+
+def card(booking: Booking, verb: str = "") -> str:
+    return f"/admin/booking/{booking.id}" + (f"/{verb}" if verb else "")

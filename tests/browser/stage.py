@@ -66,7 +66,7 @@ async def at_page(
 ) -> AsyncIterator[Page]:
     """Open a window of a member of staff; a fault of our scripts fails the test."""
     context = await browser.new_context(
-        viewport={"width": 1280, "height": 800}, **options
+        **({"viewport": {"width": 1280, "height": 800}} | options)
     )
     names = {cookie_name(False): token, "tot_lang": lang}
     await context.add_cookies(

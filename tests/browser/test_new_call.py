@@ -9,12 +9,10 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, Page, expect
 from sqlmodel import col, select
 
-from backoffice.app import create_app
 from models import Booking, BookingEvent, Street, User
 from models.booking_words import Priority
 from models.role_grant import Role
 from services import staff_sessions
-from services.config import Settings
 from services.database import Sessions
 from services.edges import transaction
 from services.staff_sessions import Candidate, Client
@@ -44,13 +42,6 @@ class Stage:
 async def browser() -> AsyncIterator[Browser]:
     async with chromium() as made:
         yield made
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def app(settings: Settings, database_url: str) -> AsyncIterator[FastAPI]:
-    made = create_app(settings, database_url)
-    yield made
-    await made.state.engine.dispose()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

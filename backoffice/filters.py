@@ -96,12 +96,12 @@ class Day(Filter):
     ) -> Select[Any]:
         """Compare with the day's midnight in Moscow."""
         try:
-            day = date.fromisoformat(value)
-            edge = datetime.combine(day, time(), MOSCOW)
-            after = edge + timedelta(days=1)
+            edge = datetime.combine(date.fromisoformat(value), time(), MOSCOW)
+            if self.last:
+                return query.where(self.column < edge + timedelta(days=1))
         except (ValueError, OverflowError):
             return query
-        return query.where(self.column < after if self.last else self.column >= edge)
+        return query.where(self.column >= edge)
 
 
 class Words(Filter):

@@ -36,15 +36,22 @@ def _title(row: PriceItem) -> str:
 class PriceForm(LocalForm):
     """A visit is for one type of call; an extra service for none."""
 
-    def validate_call_type(self, field: Any) -> None:
-        """Repeat the table's rule where it can be explained."""
-        visit = self.kind.data is PriceKind.VISIT
-        if visit and field.data is None:
-            raise wtforms.ValidationError(gettext("Choose the type of the call."))
-        if not visit and field.data is not None:
-            raise wtforms.ValidationError(
-                gettext("An extra service belongs to no type of call.")
-            )
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Repeat the table's rule where it can be explained.
+
+        Not as a validator of the field: an empty optional field runs none.
+        """
+        right = bool(super().validate(extra_validators))
+        visit, call_type = self.kind.data is PriceKind.VISIT, self.call_type
+        if visit == (call_type.data is not None):
+            return right
+        text = (
+            gettext("Choose the type of the call.")
+            if visit
+            else gettext("An extra service belongs to no type of call.")
+        )
+        call_type.errors = [*call_type.errors, text]
+        return False
 
 
 class PriceListView(TableView, model=PriceItem):

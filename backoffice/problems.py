@@ -64,19 +64,23 @@ def field_errors(error: ValidationError) -> errors.ValidationFailed:
     found = [
         {
             "field": ".".join(str(part) for part in each["loc"]),
-            "message": gettext(_sentence(each["type"])),
+            "message": _explain(each),
         }
         for each in error.errors(include_url=False, include_input=False)
     ]
     return errors.ValidationFailed(errors=found)
 
 
-def _sentence(kind: str) -> str:
+def _explain(wrong: Any) -> str:
+    kind = wrong["type"]
+    if kind == "value_error":
+        # Our own validators speak the reader's language already.
+        return str(wrong["ctx"]["error"])
     if kind == "missing" or "too_short" in kind:
-        return "This field is required."
+        return gettext("This field is required.")
     if "too_long" in kind:
-        return "This value is too long."
-    return "This value does not fit."
+        return gettext("This value is too long.")
+    return gettext("This value does not fit.")
 
 
 def understand(error: Exception) -> errors.DomainError:

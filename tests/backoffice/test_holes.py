@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from backoffice.flush_guard import ProtectedColumn, console_sessions
 from backoffice.tables import TableView
 from models import ClinicProfile, PriceItem, Role, RoleGrant, Setting, User
+from models.base import uuid7
 from models.booking_words import CallType
 from services.database import Sessions, make_sessions
 from services.edges import transaction
@@ -257,7 +258,7 @@ async def test_the_sessions_of_services_keep_their_settings(
     "write",
     [
         lambda: User(first_name="А", last_name="Б", email="x@example.org"),
-        lambda: RoleGrant(user_id=User().id, role=Role.ADMIN, granted_by=User().id),
+        lambda: RoleGrant(user_id=uuid7(), role=Role.ADMIN, granted_by=uuid7()),
         lambda: Setting(key="sla.high.red", value=1),
     ],
     ids=["user", "grant", "setting"],
@@ -278,7 +279,7 @@ async def test_consoles_sessions_change_and_delete_nothing_protected(
         row = await session.get_one(PriceItem, price.id)
         row.price_kopecks, row.starts = 1, time(9)
         await session.flush()
-        row.id = User().id
+        row.id = uuid7()
         with pytest.raises(ProtectedColumn):
             await session.flush()
     async with console_sessions(engine)() as session:

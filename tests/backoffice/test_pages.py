@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models import Role
 from models.base import metadata
-from services import clinics, doctors, plain_tables, staff
+from models.booking_words import CancelReason
+from services import bookings, clinics, doctors, plain_tables, staff
 from services.actor import Actor, Via
 from services.database import Sessions
 from services.doctors import DoctorFacts
@@ -57,8 +58,8 @@ async def house(app: FastAPI, sessions: Sessions) -> AsyncIterator[dict[str, Any
         booking = await factories.booking(session, patient, **facts)
         other = await factories.booking(session, patient, **facts)
         caller = await factories.dispatcher(session, first_name=EVIL, last_name=EVIL)
-        cancelled = await factories.bookings.cancel(
-            session, factories.as_staff(caller), other.id, "other", EVIL
+        cancelled = await bookings.cancel(
+            session, factories.as_staff(caller), other.id, CancelReason.OTHER, EVIL
         )
         await staff.block(session, actor, member.id, EVIL)
     yield {
@@ -213,7 +214,8 @@ async def test_reading_every_page_changes_nothing(
 ) -> None:
     browser = await browser_of(app, sessions, house, role)
     before = await fingerprint(engine)
-    todo, done = set(pages(house, role)), set()
+    todo = set(pages(house, role))
+    done: set[str] = set()
     while todo and len(done) < 150:
         path = todo.pop()
         done.add(path)
@@ -333,7 +335,7 @@ async def test_russian_pages_have_no_english_sentence(
     russian = catalog("ru")
     known = {
         key
-        for key, value in russian._catalog.items()  # type: ignore[attr-defined]
+        for key, value in russian._catalog.items()
         if isinstance(key, str) and re.search("[a-z] [a-z]", key) and value != key
     }
     for role in ROLES:

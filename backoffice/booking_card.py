@@ -141,7 +141,11 @@ def _id(text: str) -> uuid.UUID:
 def _typed(refusal: Refusal | None, card: Card, verb: str) -> Typed:
     """The fields of one form: as typed when it was refused, else as the call is."""
     if refusal is not None and refusal.verb == verb:
-        return refusal.typed
+        typed = refusal.typed
+        if verb != Verb.EDIT:
+            return typed
+        fields = booking_changes.kept(typed.fields, card.booking)
+        return Typed(fields, typed.errors)
     if verb == Verb.EDIT:
         return Typed(booking_changes.form_of(card.booking))
     if verb == Verb.REPLAN and card.turn is not None:
@@ -185,6 +189,7 @@ async def context_of(
             watching(each) for each in watchers if each.user_id != actor.user_id
         ],
         "moment_of": datetime.fromisoformat,
+        "was": booking_changes.form_of(booking),
         "shown_forms": {each.value for each in (*STEPS, *OTHERS) if each in verbs},
         **CHOICES,
     }

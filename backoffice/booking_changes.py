@@ -1,5 +1,6 @@
 """What the edit form of a card changes: only what differs from the call."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -34,16 +35,41 @@ def form_of(booking: Booking) -> dict[str, str]:
     }
 
 
+def before(fields: Mapping[str, Any], booking: Booking) -> dict[str, str]:
+    """Give the call as the page showed it: the form brings that along."""
+    return {
+        name: str(fields.get(f"was_{name}", value)).strip().replace("\r\n", "\n")
+        for name, value in form_of(booking).items()
+    }
+
+
+def kept(fields: Mapping[str, Any], booking: Booking) -> dict[str, str]:
+    """Fill the form anew: what was typed stays, the rest is the call as it is now.
+
+    Without this a second try would put back what a colleague has just changed.
+    """
+    shown, now = before(fields, booking), form_of(booking)
+    typed = {
+        name: str(fields.get(name, "")).strip().replace("\r\n", "\n") for name in now
+    }
+    return {
+        name: typed[name]
+        if name in fields and typed[name] != shown[name]
+        else now[name]
+        for name in now
+    }
+
+
 def changes_of(call: Call, booking: Booking) -> BookingChanges:
     """Read the form; fields that were left as they stood change nothing."""
-    shown = form_of(booking)
+    shown = before(call.fields, booking)
     # A browser sends line breaks of a text area as two characters.
     typed = {
         name: call.text(name).replace("\r\n", "\n")
         for name in shown
         if name in call.fields
     }
-    changed = {name for name in typed if typed[name] != shown[name].strip()}
+    changed = {name for name in typed if typed[name] != shown[name]}
     body: dict[str, Any] = {name: typed[name] for name in PLAIN if name in changed}
     if "contact_phone" in changed and typed["contact_phone"]:
         body["contact_phone"] = typed["contact_phone"]
@@ -51,7 +77,7 @@ def changes_of(call: Call, booking: Booking) -> BookingChanges:
         if name in changed:
             body[name] = _moment(call, name)
     if changed & {"address_text", "notes", *DOOR}:
-        body["address"] = _address(typed, shown, booking)
+        body["address"] = _address(typed, changed, booking)
     try:
         return BookingChanges.model_validate(body)
     except ValidationError as error:
@@ -69,15 +95,15 @@ def _moment(call: Call, name: str) -> datetime | None:
 
 
 def _address(
-    typed: dict[str, str], shown: dict[str, str], booking: Booking
+    typed: Mapping[str, str], changed: set[str], booking: Booking
 ) -> dict[str, Any]:
     """A door keeps its point while the street and the house stay the same."""
-    now = shown | typed
+    now = form_of(booking) | {name: typed[name] for name in changed}
     address: dict[str, Any] = {
         "text": now["address_text"],
         **{name: now[name] or None for name in (*DOOR, "notes")},
     }
-    if now["address_text"] == shown["address_text"]:
+    if now["address_text"] == booking.address_text:
         address |= {"latitude": booking.latitude, "longitude": booking.longitude}
     return address
 

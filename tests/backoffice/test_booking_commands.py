@@ -1,5 +1,6 @@
 """The commands of a card: each does its one thing, and none loses a word."""
 
+import re
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -270,3 +271,24 @@ async def test_a_command_without_version_is_refused(
     answer = await desk.post(card(booking, "assign"), doctor_id=doctor.id)
     assert answer.status_code == 422
     assert (await again(sessions, booking)).status is Status.PENDING
+
+
+async def test_a_second_try_keeps_what_a_colleague_changed(
+    app: FastAPI, sessions: Sessions, desk: Desk
+) -> None:
+    booking, _ = await call_in(sessions, desk)
+    page = await desk.get(card(booking))
+    was = dict(re.findall(r'name="(was_\w+)" value="([^"]*)"', page.text))
+    form = {name.removeprefix("was_"): value for name, value in was.items()} | was
+    async with at_desk(app, sessions, first_name="Олег", middle_name="Ильич") as other:
+        await other.post(card(booking, "edit"), version=1, entrance="7")
+    mine = form | {"symptoms": "Стало хуже"}
+    refused = await desk.post(card(booking, "edit"), version=1, **mine)
+    assert refused.status_code == 409
+    assert 'name="entrance" type="text" value="7"' in refused.text
+    assert "Стало хуже</textarea>" in refused.text
+    shown = dict(re.findall(r'name="(was_\w+)" value="([^"]*)"', refused.text))
+    again_mine = shown | {"symptoms": "Стало хуже", "entrance": shown["was_entrance"]}
+    await desk.post(card(booking, "edit"), version=2, **again_mine)
+    now = await again(sessions, booking)
+    assert (now.entrance, now.symptoms) == ("7", "Стало хуже")

@@ -17,8 +17,8 @@ from sqlalchemy.sql import Select
 from sqlmodel import col
 from starlette.requests import Request
 
-from backoffice import cells, formats
-from backoffice.booking_search import by_doctor, found
+from backoffice import call_words, cells, formats
+from backoffice.booking_search import by_doctor, narrowed
 from backoffice.filters import Choice, Day, Words
 from backoffice.tables import TableView
 from models import Assignment, Booking, PatientProfile, User
@@ -27,7 +27,7 @@ from models.booking import Status
 from models.booking_words import CallType, Priority
 from models.specialization import Specialization
 from services.clock import MOSCOW
-from services.i18n import Lazy, ngettext
+from services.i18n import Lazy
 from services.permissions import Permission
 from services.words import label
 
@@ -70,13 +70,10 @@ class CallLine:
         return self.booking.id
 
 
-def years(born: date | None, today: date) -> str:
-    """An age in words: «71 год»."""
-    if born is None:
+def _age(line: CallLine) -> str:
+    if line.born is None:
         return cells.EMPTY
-    before_birthday = (today.month, today.day) < (born.month, born.day)
-    age = today.year - born.year - before_birthday
-    return ngettext("{count} year", "{count} years", max(age, 0))
+    return call_words.age(line.born, _today(line))
 
 
 def _gist(line: CallLine) -> Any:
@@ -131,7 +128,7 @@ class BookingsView(TableView, model=Booking):
         "call_type": _kind,
         "specialization": lambda line: label(line.booking.specialization),
         "symptoms": _gist,
-        "age": lambda line: years(line.born, _today(line)),
+        "age": _age,
         "district": lambda line: cells.either(line.booking.district),
         "wanted_from": _wanted,
         "doctor": lambda line: cells.either(line.doctor),
@@ -155,9 +152,9 @@ class BookingsView(TableView, model=Booking):
         columns = [getattr(Booking, name) for name in LISTED]
         return sa.select(Booking).options(load_only(*columns, raiseload=True))
 
-    def found(self, term: str) -> Any:
+    def narrowed(self, stmt: Select[Any], term: str) -> Select[Any]:
         """Search by number, phone, name or address."""
-        return found(term)
+        return narrowed(stmt, term, SEARCH_CAP)
 
     def count_cap(self, request: Request) -> int:
         """A search that finds hundreds has to be narrowed, not paged through."""

@@ -156,7 +156,9 @@ def short_specialization(name: str) -> str:
 
 
 def years(count: int) -> str:
-    """An age."""
+    """An age; infants are told apart without their months."""
+    if count == 0:
+        return gettext("under a year")
     return ngettext("{count} year", "{count} years", count)
 
 

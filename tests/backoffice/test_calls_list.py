@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from backoffice.bookings import years
+from backoffice.call_words import age
 from models import Booking
 from models.base import metadata
 from models.booking import Status
@@ -68,6 +68,12 @@ async def shown(browser: Browser, calls: dict[str, Any], **query: str) -> set[st
         ("Ковалёва Нина", {"first"}),
         ("комсомольский", {"first"}),
         ("Тверская улица, 12", {"second"}),
+        ("тверская 12", {"second"}),
+        ("ул. Тверская, д. 12", {"second"}),
+        ("улица", {"second"}),
+        ("Нина Ковалёва", {"first"}),
+        ("Ковалёва Олег", set()),
+        (",", set()),
         ("сид", {"second"}),
         ("си", set()),
         ("%%%", set()),
@@ -185,8 +191,8 @@ def test_the_view_of_finance_has_no_medical_or_free_text_column() -> None:
     assert not {name for name in columns if "comment" in name or "notes" in name}
 
 
-def test_years_are_counted_from_the_birthday() -> None:
-    assert years(date(2000, 5, 17), date(2026, 5, 16)) == "25 лет"
-    assert years(date(2000, 5, 17), date(2026, 5, 17)) == "26 лет"
-    assert years(date(2027, 1, 1), date(2026, 5, 17)) == "0 лет"
-    assert years(None, date(2026, 5, 17)) == "—"
+def test_years_are_counted_from_the_birthday_and_infants_in_months() -> None:
+    assert age(date(2000, 5, 17), date(2026, 5, 16)) == "25 лет"
+    assert age(date(2000, 5, 17), date(2026, 5, 17)) == "26 лет"
+    assert age(date(2026, 2, 17), date(2026, 5, 16)) == "2 месяца"
+    assert age(date(2027, 1, 1), date(2026, 5, 17)) == "0 месяцев"

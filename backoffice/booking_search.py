@@ -2,50 +2,68 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import Select
 from sqlmodel import col
 
 from models import Assignment, Booking, DoctorProfile, User
 from models.assignment import SHOWN
 from services.phones import complete_phone
+from services.streets import KIND_OF
 
 NUMBER = re.compile(r"^(?:b|в|б)?\s*-?\s*(\d{1,10})$", re.IGNORECASE)
 SHORTEST_WORDS, SHORTEST_DIGITS = 3, 4
 # People found by a part of a name or phone; more than that is no search any more.
 MOST_PEOPLE = 200
+EVERYWHERE = KIND_OF.keys() | {"д", "дом", "корп", "стр", "кв"}
 
 
-def found(term: str) -> Any:
-    """The condition for what was typed: a number, a phone, else words."""
+def narrowed(stmt: Select[Any], term: str, most: int) -> Select[Any]:
+    """Keep the newest calls that fit what was typed, and the filters besides.
+
+    Each condition is asked by itself: joined by OR, none would use its index.
+    """
+    filters = () if stmt.whereclause is None else (stmt.whereclause,)
+    newest = (
+        sa.select(col(Booking.id))
+        .where(*filters, condition)
+        .order_by(col(Booking.created_at).desc())
+        .limit(most)
+        .subquery()
+        for condition in _conditions(term)
+    )
+    hits = [sa.select(each.c.id) for each in newest]
+    return stmt.where(col(Booking.id).in_(sa.union_all(*hits)) if hits else sa.false())
+
+
+def _conditions(term: str) -> Sequence[Any]:
+    """The conditions for what was typed: a number, a phone, else words."""
     number = NUMBER.match(term)
     if number is not None:
-        return sa.or_(*_by_digits(number.group(1)))
+        return _by_digits(number.group(1))
     if not any(map(str.isalpha, term)):
         return _by_phone(term)
-    if len(term) < SHORTEST_WORDS:
-        return sa.false()
     return _by_words(term.lower())
 
 
-def _by_digits(digits: str) -> list[Any]:
-    conditions = []
-    value = int(digits)
-    conditions.append(col(Booking.number) == value)
+def _by_digits(digits: str) -> Sequence[Any]:
+    conditions = [col(Booking.number) == int(digits)]
     if len(digits) >= SHORTEST_DIGITS and len(digits) != 5:
         conditions.append(_of_people(_phone_holds(digits)))
     return conditions
 
 
-def _by_phone(term: str) -> Any:
+def _by_phone(term: str) -> Sequence[Any]:
     whole = complete_phone(term)
     if whole is not None:
-        return _of_people(col(User.phone) == whole)
+        return [_of_people(col(User.phone) == whole)]
     digits = "".join(filter(str.isdigit, term))
     if len(digits) < SHORTEST_DIGITS:
-        return sa.false()
-    return _of_people(_phone_holds(digits))
+        return ()
+    return [_of_people(_phone_holds(digits))]
 
 
 def _phone_holds(digits: str) -> Any:
@@ -60,9 +78,24 @@ def _of_people(condition: Any) -> Any:
     return col(Booking.patient_id).in_(people)
 
 
-def _by_words(term: str) -> Any:
-    by_name = _of_people(col(User.search_name).contains(term, autoescape=True))
-    return sa.or_(col(Booking.search_text).contains(term, autoescape=True), by_name)
+def _by_words(term: str) -> Sequence[Any]:
+    """Every word has to occur, in any order: «Тверская 12» finds «Тверская улица, д. 12».
+
+    The words that nearly every address has are left out: they find nothing, and their
+    endless lists in the index would have to be read.
+    """
+    every = [word for word in re.split(r"[\s,.;]+", term) if word]
+    words = [word for word in every if word not in EVERYWHERE] or every
+    if max(map(len, words)) < SHORTEST_WORDS:
+        return ()
+    return [
+        _holds(col(Booking.search_text), words),
+        _of_people(_holds(col(User.search_name), words)),
+    ]
+
+
+def _holds(text: Any, words: Sequence[str]) -> Any:
+    return sa.and_(*(text.contains(word, autoescape=True) for word in words))
 
 
 def by_doctor(term: str) -> Any:

@@ -149,11 +149,15 @@ class TableView(ModelView):
         return COUNT_CAP
 
     def search_query(self, stmt: Select[Any], term: str) -> Select[Any]:
-        """Clean the term and hand it to `found`; too short a one finds nothing."""
+        """Clean the term and hand it to `narrowed`; too short a one finds nothing."""
         cleaned = " ".join(term.replace("\x00", "").split())[:LONGEST_SEARCH]
         if not cleaned:
             return stmt
-        return stmt.where(self.found(cleaned))
+        return self.narrowed(stmt, cleaned)
+
+    def narrowed(self, stmt: Select[Any], term: str) -> Select[Any]:
+        """Keep what a clean term finds."""
+        return stmt.where(self.found(term))
 
     def found(self, term: str) -> Any:
         """The condition for a search; a view with a search box overrides it."""

@@ -1,6 +1,6 @@
 """What endpoints ask for: a transaction, the caller, and the role they act in."""
 
-from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 from fastapi import Depends
@@ -23,23 +23,31 @@ from services.i18n import set_locale
 bearer = HTTPBearer(auto_error=False, description="The access token of a sign-in.")
 
 
-async def open_transaction(request: Request) -> AsyncIterator[AsyncSession]:
-    """Open the attempt's transaction; it commits before the answer is sent."""
-    async with transaction(request.app.state.sessions) as session:
-        yield session
+# Where the route class keeps what one attempt opens and its end closes.
+ATTEMPT = "tot.attempt"
 
 
-# Of any other scope, FastAPI would answer 200 before a commit that fails.
-SessionDep = Annotated[AsyncSession, Depends(open_transaction, scope="function")]
+async def open_transaction(request: Request) -> AsyncSession:
+    """Open the attempt's transaction; the route class ends it before the answer.
+
+    A dependency with `yield` would do the same at several times the cost, and of
+    the wrong scope it would answer 200 before a commit that fails.
+    """
+    attempt: AsyncExitStack = request.scope[ATTEMPT]
+    opened = transaction(request.app.state.sessions)
+    return await attempt.enter_async_context(opened)
 
 
-def settings_of(request: Request) -> Settings:
+SessionDep = Annotated[AsyncSession, Depends(open_transaction)]
+
+
+async def settings_of(request: Request) -> Settings:
     """Give the settings of the application."""
     settings: Settings = request.app.state.settings
     return settings
 
 
-def address_of(request: Request) -> str:
+async def address_of(request: Request) -> str:
     """Give the client's address."""
     return client_address(
         request.client.host if request.client else None,

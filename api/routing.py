@@ -14,11 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import idempotency, problems
+from api.deps import ATTEMPT
 from services.edges import RETRIES, is_rivalry
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-# FastAPI closes dependencies of scope "function" with the stack under this key.
-FUNCTION_STACK = "fastapi_function_astack"
 
 
 class Route(APIRoute):
@@ -52,7 +51,7 @@ async def _serve(request: Request, handler: Handler) -> Response:
 async def _attempt(request: Request, handler: Handler) -> Response:
     idempotency.forget(request)
     async with AsyncExitStack() as stack:
-        request.scope[FUNCTION_STACK] = stack
+        request.scope[ATTEMPT] = stack
         response = await handler(request)
         await idempotency.keep(request, response)
     return response

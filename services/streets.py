@@ -4,16 +4,15 @@ import csv
 import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Street
 from models.base import NOW, uuid7
-from services import audit
+from services import audit, direct
 from services.actor import Actor
 from services.errors import ValidationFailed
 from services.i18n import gettext
@@ -49,6 +48,23 @@ HOUSE = re.compile(
 CITY = re.compile(r"^(г\.?\s*)?(москва|moscow)\b[\s,.]*|^россия\b[\s,.]*")
 
 
+_ALIKE = f"""
+    SELECT name, district, latitude, longitude FROM street
+     WHERE lower(name) %% %(name)s
+     ORDER BY similarity(lower(name), %(name)s) DESC, district LIMIT {CANDIDATES}
+"""  # noqa: S608 - only a constant is filled in
+
+
+@dataclass(frozen=True)
+class Found:
+    """A street as far as an address needs it."""
+
+    name: str
+    district: str
+    latitude: float
+    longitude: float
+
+
 def _parts(text: str) -> list[tuple[str, str | None]]:
     """Split an address into (bare name, kind of street or None), most likely first."""
     folded = text[:LONGEST_TEXT].lower().replace("ё", "е").replace("\0", " ")
@@ -78,7 +94,7 @@ def _likeness(one: str, other: str) -> float:
     return max(shared, 0.9) if other.startswith(f"{one} ") else shared
 
 
-def _score(street: Street, name: str, kind: str | None, text: str) -> float:
+def _score(street: Found, name: str, kind: str | None, text: str) -> float:
     """Rate a candidate: the name decides, kind and district break ties."""
     known_name, known_kind = (*_parts(street.name), (street.name.lower(), None))[0]
     likeness = _likeness(name, known_name)
@@ -88,9 +104,9 @@ def _score(street: Street, name: str, kind: str | None, text: str) -> float:
     return likeness + 0.04 * same_kind + 0.03 * (street.district.lower() in text)
 
 
-async def find_street(session: AsyncSession, text: str) -> Street | None:
+async def find_street(session: AsyncSession, text: str) -> Found | None:
     """Find the street that an address in words means; None when unsure."""
-    best: tuple[float, Street | None] = (0.0, None)
+    best: tuple[float, Found | None] = (0.0, None)
     for name, kind in _parts(text):
         for street in await _alike(session, name):
             score = _score(street, name, kind, text.lower())
@@ -101,16 +117,13 @@ async def find_street(session: AsyncSession, text: str) -> Street | None:
     return best[1]
 
 
-async def _alike(session: AsyncSession, name: str) -> Iterable[Street]:
-    """Ask the trigram index for the streets whose names resemble this one."""
-    stored = sa.func.lower(col(Street.name))
-    found = await session.scalars(
-        sa.select(Street)
-        .where(stored.op("%")(name))
-        .order_by(sa.func.similarity(stored, name).desc(), col(Street.district))
-        .limit(CANDIDATES)
-    )
-    return found.all()
+async def _alike(session: AsyncSession, name: str) -> Iterable[Found]:
+    """Ask the trigram index for the streets whose names resemble this one.
+
+    Every call that is taken passes here, so nothing is built but what is needed.
+    """
+    rows = await direct.fetch_all(session, _ALIKE, {"name": name})
+    return [Found(*row) for row in rows]
 
 
 async def load_streets(

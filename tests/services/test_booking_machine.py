@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -29,6 +30,7 @@ from models.role_grant import Role
 from services import assignments, bookings, clock, duty, visits
 from services.actor import Actor, Via
 from services.booking_drafts import BookingChanges
+from services.booking_steps import running_turn
 from services.errors import DomainError
 from services.invariants import check
 from tests import factories
@@ -75,6 +77,8 @@ SELECT (SELECT sum(version) FROM booking), (SELECT count(*) FROM booking_event),
 Step = Callable[[], Awaitable[object]]
 hours = st.one_of(st.none(), st.floats(0.1, 8))
 doctors_of = st.integers(0, DOCTORS - 1)
+# Mostly the doctor who has the call, now and then another.
+anybody = st.one_of(st.just(-1), st.just(-1), st.just(-1), doctors_of)
 
 
 class Day(RuleBasedStateMachine):
@@ -99,7 +103,11 @@ class Day(RuleBasedStateMachine):
         )
         self.ahead = 0.0
 
-    @initialize()
+    @initialize(target=calls)
+    def morning(self) -> Any:
+        self.people()
+        return multiple(*(self.runner.run(self._create({})) for _ in range(4)))
+
     def people(self) -> None:
         async def make() -> None:
             self.staff = as_staff(await factories.dispatcher(self.session))
@@ -141,18 +149,19 @@ class Day(RuleBasedStateMachine):
         now = await clock.now(self.session)
         return now + timedelta(hours=hours) if hours is not None else None
 
-    @rule(target=calls, later=hours)
-    def create(self, later: float | None) -> uuid.UUID:
+    @rule(target=calls, hours=st.floats(0.1, 8))
+    def create(self, hours: float) -> uuid.UUID:
         async def make() -> uuid.UUID:
-            facts: dict[str, Any] = {}
-            if later is not None:
-                start = await self.start_in(later)
-                facts = {"wanted_from": start, "wanted_to": start + timedelta(hours=2)}
-            made = await factories.booking(self.session, **facts)
-            await settle(self.session)
-            return made.id
+            start = await self.start_in(hours)
+            window = {"wanted_from": start, "wanted_to": start + timedelta(hours=2)}
+            return await self._create(window)
 
         return self.runner.run(make())
+
+    async def _create(self, facts: dict[str, Any]) -> uuid.UUID:
+        made = await factories.booking(self.session, **facts)
+        await settle(self.session)
+        return made.id
 
     @rule(target=calls, first=calls)
     def create_at_the_same_stop(self, first: uuid.UUID) -> uuid.UUID:
@@ -208,23 +217,53 @@ class Day(RuleBasedStateMachine):
 
         self.attempt(step)
 
-    @rule(call=calls, doctor=doctors_of)
+    @rule(call=calls, doctor=doctors_of, steps=st.integers(1, 5))
+    def goes_well(self, call: uuid.UUID, doctor: int, steps: int) -> None:
+        """Take a call as far as a good day would, from wherever it stands."""
+        for _ in range(steps):
+            self.attempt(lambda: self._next_step(call, doctor))
+
+    async def _next_step(self, call: uuid.UUID, doctor: int) -> None:
+        turn, _ = await running_turn(self.session, call)
+        if turn is None:
+            await assignments.assign(
+                self.session, self.staff, call, self.doctors[doctor], None
+            )
+            return
+        actor = Actor(turn.doctor_id, Role.DOCTOR, Via.API)
+        if turn.started_at is not None:
+            await visits.complete(self.session, actor, call, 30, "ОРВИ")
+        elif turn.departed_at is not None:
+            await visits.start(self.session, actor, call)
+        elif turn.accepted_at is not None:
+            await visits.depart(self.session, actor, call)
+        else:
+            await visits.accept(self.session, actor, call)
+
+    @rule(call=calls, doctor=anybody)
     def accept(self, call: uuid.UUID, doctor: int) -> None:
-        self.attempt(lambda: visits.accept(self.session, self.doctor(doctor), call))
+        self.by_doctor(call, doctor, visits.accept)
 
-    @rule(call=calls, doctor=doctors_of)
+    @rule(call=calls, doctor=anybody)
     def decline(self, call: uuid.UUID, doctor: int) -> None:
-        self.attempt(
-            lambda: visits.decline(self.session, self.doctor(doctor), call, "Нет")
-        )
+        self.by_doctor(call, doctor, visits.decline, "Нет")
 
-    @rule(call=calls, doctor=doctors_of)
+    @rule(call=calls, doctor=anybody)
     def depart(self, call: uuid.UUID, doctor: int) -> None:
-        self.attempt(lambda: visits.depart(self.session, self.doctor(doctor), call))
+        self.by_doctor(call, doctor, visits.depart)
 
-    @rule(call=calls, doctor=doctors_of)
+    @rule(call=calls, doctor=anybody)
     def start(self, call: uuid.UUID, doctor: int) -> None:
-        self.attempt(lambda: visits.start(self.session, self.doctor(doctor), call))
+        self.by_doctor(call, doctor, visits.start)
+
+    def by_doctor(self, call: uuid.UUID, doctor: int, verb: Any, *words: str) -> None:
+        async def step() -> None:
+            turn, _ = await running_turn(self.session, call)
+            who = turn.doctor_id if turn and doctor < 0 else self.doctors[doctor]
+            actor = Actor(who, Role.DOCTOR, Via.API)
+            await verb(self.session, actor, call, *words)
+
+        self.attempt(step)
 
     @rule(call=calls)
     def complete(self, call: uuid.UUID) -> None:
@@ -232,14 +271,17 @@ class Day(RuleBasedStateMachine):
             lambda: visits.complete(self.session, self.staff, call, 30, "ОРВИ")
         )
 
-    @rule(call=calls)
-    def cancel(self, call: uuid.UUID) -> None:
+    @rule(call=calls, really=st.sampled_from([False, False, False, True]))
+    def cancel(self, call: uuid.UUID, really: bool) -> None:
+        """Seldom: a day of cancelled calls teaches nothing."""
+
         async def step() -> None:
             known = await self.session.get_one(Booking, call)
             patient = Actor(known.patient_id, Role.PATIENT, Via.API)
             await bookings.cancel(self.session, patient, call, CancelReason.OTHER)
 
-        self.attempt(step)
+        if really:
+            self.attempt(step)
 
     @rule(call=calls)
     def flag(self, call: uuid.UUID) -> None:
@@ -302,7 +344,7 @@ def test_any_day_keeps_the_rules(database_url: str) -> None:
         Day,
         settings=settings(
             max_examples=1000 if PROVE else 100,
-            stateful_step_count=30,
+            stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -160,7 +160,7 @@ async def _people(
     matching = sa.or_(
         *(col(User.phone).like(each) for each in _patterns(digits, phone))
     )
-    few = select(User.id).where(matching).order_by(col(User.phone)).limit(2)
+    few = select(User.id).where(matching).limit(2)
     statement: Any = (
         select(User, PatientProfile, Address)
         .outerjoin(PatientProfile, col(PatientProfile.user_id) == col(User.id))
@@ -215,7 +215,9 @@ async def _calls(session: AsyncSession, patient_id: uuid.UUID) -> Sequence[Call]
         sa.select(Booking, Assignment, doctor, sa.func.count().over())
         .outerjoin(
             Assignment,
-            sa.and_(col(Assignment.booking_id) == col(Booking.id), sa.text(f"({SHOWN})")),
+            sa.and_(
+                col(Assignment.booking_id) == col(Booking.id), sa.text(f"({SHOWN})")
+            ),
         )
         .outerjoin(doctor, col(doctor.id) == col(Assignment.doctor_id))
         .where(col(Booking.patient_id) == patient_id)

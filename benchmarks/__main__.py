@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks import candidates, console, create, data, live
@@ -32,6 +33,7 @@ class Bench:
         self.sizes = data.sizes(rows)
         self.server = stack.enter_context(EmbeddedPostgres(folder / "postgres")).url()
         self.lines: list[Line] = []
+        self.out = Console()
 
     def database(self, name: str, progress: Progress) -> str:
         """Make a database sure, timing the load of the big one."""
@@ -58,7 +60,7 @@ class Bench:
                 if _needs(name, names)
             }
         if "candidates" in names:
-            self.lines += asyncio.run(candidates.measure(urls["doctors"]))
+            self._tell(asyncio.run(candidates.measure(urls["doctors"])))
         if "big" in urls:
             self._on_servers(urls, names)
 
@@ -68,16 +70,22 @@ class Bench:
         small = enter(application(urls["small"], self.folder))
         salt = secrets.randbelow(10)
         if "lists" in names:
-            self.lines += asyncio.run(console.lists(big, small))
+            self._tell(asyncio.run(console.lists(big, small)))
         if "board" in names:
-            self.lines += asyncio.run(console.board(big))
+            self._tell(asyncio.run(console.board(big)))
         if "live" in names:
-            self.lines += asyncio.run(live.measure(big, salt))
+            self._tell(asyncio.run(live.measure(big, salt)))
         if "create" in names:
             plain = enter(floor(urls["small"], self.folder))
-            self.lines += asyncio.run(create.measure(small, plain, salt))
+            self._tell(asyncio.run(create.measure(small, plain, salt)))
         if "memory" in names:
             self._memory(max(big.memory(), small.memory()))
+
+    def _tell(self, lines: list[Line]) -> None:
+        """Keep figures for the table, and say them at once."""
+        self.lines += lines
+        for line in lines:
+            self.out.print(f"{line.what}: {line.figure}", highlight=False)
 
     def _memory(self, taken: float) -> None:
         self.lines.append(

@@ -9,7 +9,7 @@ from statistics import median
 from benchmarks import data
 from benchmarks.servers import Server
 from benchmarks.table import Line
-from benchmarks.wire import JSON, Wire, as_patient, demand
+from benchmarks.wire import JSON, Wire, demand, signed_in
 
 CLIENTS, ROUNDS, EACH = 16, 4, 120
 # A patient may have ten open calls, so each client speaks for many patients.
@@ -60,7 +60,7 @@ async def _rate(port: int, tokens: list[list[str]]) -> float:
 async def _tokens(port: int, first: int, count: int) -> list[str]:
     places = range(first, first + count)
     return [
-        await as_patient(port, data.patient_login(place), data.PASSWORD)
+        await signed_in(port, data.patient_login(place), data.PASSWORD)
         for place in places
     ]
 

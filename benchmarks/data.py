@@ -9,7 +9,7 @@ from rich.progress import Progress
 from sqlalchemy.engine import make_url
 
 from sandbox import loading
-from sandbox.cast import FIRST_PATIENT, Passwords, populate
+from sandbox.cast import FIRST_DOCTOR, FIRST_PATIENT, Passwords, populate
 from sandbox.history import Past
 from sandbox.rhythm import moments
 from services import bulk_loader, clock, migrations, passwords
@@ -104,3 +104,8 @@ async def _load(url: str, size: Size, told: Progress) -> None:
 def patient_login(place: int) -> str:
     """The login of the so-manieth patient (not the first, who has another)."""
     return f"person{FIRST_PATIENT + 1 + place}@demo.example"
+
+
+def doctor_login(place: int) -> str:
+    """The login of the so-manieth doctor after the first."""
+    return f"person{FIRST_DOCTOR + place}@demo.example"

@@ -8,7 +8,7 @@ from benchmarks import data
 from benchmarks.create import _body
 from benchmarks.servers import Server
 from benchmarks.table import Line
-from benchmarks.wire import JSON, Wire, as_patient, as_staff, demand
+from benchmarks.wire import JSON, Wire, as_staff, demand, signed_in
 
 BOARDS, CHANGES, PAUSE = 50, 60, 0.15
 LIMIT_MS = 200.0
@@ -71,7 +71,7 @@ async def _changes(app: Server, seen: dict[str, list[float]], salt: int) -> list
     wire, calls = Wire(app.port), []
     for place in range(CHANGES // 6):
         login = data.patient_login(salt * 100 + place)
-        token = await as_patient(app.port, login, data.PASSWORD)
+        token = await signed_in(app.port, login, data.PASSWORD)
         headers = {"authorization": f"Bearer {token}", "content_type": JSON}
         for turn in range(6):
             made = await wire.send("POST", "/v1/bookings", _body(turn), **headers)

@@ -47,7 +47,7 @@ class Wire:
 
     async def begin(self, method: str, path: str, body: bytes, **headers: str) -> None:
         """Send a request without waiting for the answer."""
-        if self.writer is None or self.writer.is_closing():
+        if self.writer is None or self.reader is None or self.reader.at_eof():
             opened = await asyncio.open_connection("127.0.0.1", self.port, limit=2**24)
             self.reader, self.writer = opened
         lines = [f"{method} {path} HTTP/1.1", f"host: 127.0.0.1:{self.port}"]
@@ -94,7 +94,7 @@ class Wire:
             self.writer.close()
 
 
-async def as_patient(port: int, login: str, password: str) -> str:
+async def signed_in(port: int, login: str, password: str) -> str:
     """Sign in to the REST API; give the access token."""
     wire = Wire(port)
     answer = await wire.post("/v1/auth/login", {"login": login, "password": password})

@@ -3,16 +3,19 @@
 from typing import Any
 
 import pytest
-from httpx import AsyncClient
+import sqlalchemy as sa
+from httpx import ASGITransport, AsyncClient
 from sqlmodel import col, select
 
 from models import AuditEvent, RateLimit, Role, User
 from services import passwords
+from services.config import Settings
 from services.database import Sessions
 from services.edges import transaction
 from tests import factories
 from tests.api.helpers import (
     PASSWORD,
+    api_alone,
     bearer,
     is_problem,
     key,
@@ -361,3 +364,50 @@ async def test_an_idempotency_key_is_answered_once(client: AsyncClient) -> None:
     assert (again.status_code, again.json()) == (201, first.json())
     listed = await client.get("/v1/me/addresses", headers=headers)
     assert len(listed.json()["items"]) == 1
+
+
+async def test_health_says_what_is_down(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    live = await client.get("/health/live")
+    assert (live.status_code, live.json()) == (200, {"status": "ok"})
+    ready = await client.get("/health/ready")
+    assert (ready.status_code, ready.headers["retry-after"]) == (503, "2")
+    assert ready.json() == {"status": "down", "down": ["worker"]}
+    async with transaction(sessions) as session:
+        await session.execute(
+            sa.text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())")
+        )
+    ready = await client.get("/health/ready")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ok", "down": []})
+
+
+async def test_without_a_database_everything_is_503_soon(settings: Settings) -> None:
+    app = api_alone(settings, "postgresql+psycopg://nobody@/x?host=/nowhere")
+    transport = ASGITransport(app)
+    async with AsyncClient(transport=transport, base_url="http://testserver") as client:
+        ready = await client.get("/health/ready")
+        assert ready.json() == {"status": "down", "down": ["database"]}
+        assert (await client.get("/health/live")).status_code == 200
+        login = {"login": "a@example.com", "password": "x"}
+        answer = await client.post("/v1/auth/login", json=login)
+        is_problem(answer, 503, "unavailable")
+        assert answer.headers["retry-after"] == "2"
+
+
+async def test_only_listed_origins_may_read_answers(
+    settings: Settings, database_url: str
+) -> None:
+    ours = "https://app.example.com"
+    for origins, allowed in (([], None), ([ours], ours)):
+        app = api_alone(
+            settings.model_copy(update={"cors_origins": origins}), database_url
+        )
+        transport = ASGITransport(app)
+        async with AsyncClient(
+            transport=transport, base_url="http://testserver"
+        ) as client:
+            for origin in (ours, "https://evil.example"):
+                answer = await client.get("/health/live", headers={"origin": origin})
+                expected = allowed if origin == ours else None
+                assert answer.headers.get("access-control-allow-origin") == expected

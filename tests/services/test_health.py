@@ -1,31 +1,33 @@
-"""What a probe of readiness is told."""
+"""When the service calls itself ready."""
 
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.health import troubles
+from services import health
 
 
-async def beat(session: AsyncSession, age: str) -> None:
+async def beat(session: AsyncSession, seconds_ago: int) -> None:
     await session.execute(
         sa.text(
             "INSERT INTO procrastinate_workers (last_heartbeat)"
-            " VALUES (now() - CAST(:age AS interval))"
+            " VALUES (now() - make_interval(secs => :ago))"
         ),
-        {"age": age},
+        {"ago": seconds_ago},
     )
 
 
-async def test_a_worker_that_never_was_or_went_silent_is_named(
-    session: AsyncSession,
-) -> None:
-    assert await troubles(session) == ["worker"]
-    await beat(session, "31 seconds")
-    assert await troubles(session) == ["worker"]
-    await beat(session, "1 second")
-    assert await troubles(session) == []
+async def test_without_a_worker_it_is_not_ready(session: AsyncSession) -> None:
+    assert await health.troubles(session) == ["worker"]
 
 
-async def test_an_old_schema_is_named_before_all_else(session: AsyncSession) -> None:
-    await session.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
-    assert await troubles(session) == ["migration"]
+async def test_a_silent_worker_is_none(session: AsyncSession) -> None:
+    await beat(session, 31)
+    assert await health.troubles(session) == ["worker"]
+    await beat(session, 29)
+    assert await health.troubles(session) == []
+
+
+async def test_a_pending_migration_comes_first(session: AsyncSession) -> None:
+    await beat(session, 1)
+    await session.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
+    assert await health.troubles(session) == ["migration"]

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from api.app import install_api
+from backoffice import assets
 from backoffice.board.feed import Feed
 from backoffice.console import STATIC, Console
 from backoffice.headers import SecurityHeaders
@@ -50,6 +51,7 @@ def create_app(
     app.state.sessions = make_sessions(app.state.engine)
     app.state.board_feed = Feed(app.state.sessions, app.state.engine.url)
     files = GZipMiddleware(StaticFiles(directory=STATIC), compresslevel=6)
+    app.mount(assets.folder(), files)
     app.mount("/static", files, name="tot_static")
     app.add_route("/", to_console)
     install_api(app, settings)

@@ -5,10 +5,12 @@ from urllib.parse import urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backoffice.assets import VERSIONED
 from backoffice.request_log import Stopwatch
 from services.request_id import new_request_id
 
 STATIC = ("/static/", "/admin/statics/")
+FOREVER = "public, max-age=31536000, immutable"
 
 
 def console_policy(tile_url: str) -> str:
@@ -66,9 +68,8 @@ class SecurityHeaders:
         headers["cross-origin-opener-policy"] = "same-origin"
         headers["cross-origin-resource-policy"] = "same-origin"
         if path.startswith(STATIC):
-            # Modules name each other without a version, so they are asked after anew.
-            fresh = "no-cache" if path.endswith(".js") else "public, max-age=3600"
-            headers["cache-control"] = fresh
+            lasting = path.startswith(VERSIONED)
+            headers["cache-control"] = FOREVER if lasting else "public, max-age=3600"
         else:
             headers.setdefault("cache-control", "no-store")
         if self.secure:

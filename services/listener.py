@@ -36,9 +36,11 @@ class Listener:
     async def run(self) -> None:
         """Listen until cancelled."""
         while True:
-            with suppress(psycopg.Error, OSError):
-                await self._listen()
-            self.connected.clear()
+            try:
+                with suppress(psycopg.Error, OSError):
+                    await self._listen()
+            finally:
+                self.connected.clear()
             logger.warning("the listening connection was lost")
             await asyncio.sleep(RETRY_SECONDS)
 

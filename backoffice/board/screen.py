@@ -1,15 +1,14 @@
 """What the board's page needs besides its rows: boot data, legend, links, keys."""
 
-import hashlib
 from datetime import date, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from babel import dates
 from markupsafe import Markup
 from starlette.requests import Request
 
+from backoffice import assets
 from backoffice.board import axis, city, paint, words
 from backoffice.board.shapes import CallRow, Snapshot
 from backoffice.pages import staff_of
@@ -19,7 +18,6 @@ from services.clock import MOSCOW
 from services.i18n import current_locale, gettext
 from services.words import label
 
-STATIC = Path(__file__).parent.parent / "static" / "board"
 BASE, CARDS = "/admin/board", "/admin/booking/"
 LINKS = {"new_call": "/admin/calls/new", "bookings": "/admin/calls/list"}
 ON_BOARD = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}
@@ -28,15 +26,8 @@ ON_BOARD = frozenset(Status) - {Status.COMPLETED, Status.CANCELLED}
 @cache
 def modules() -> tuple[str, ...]:
     """The scripts of the page, to be fetched all at once."""
-    names = sorted(path.name for path in STATIC.glob("*.js"))
+    names = sorted(path.name for path in (assets.STATIC / "board").glob("*.js"))
     return tuple(name for name in names if name != "worker.js")
-
-
-@cache
-def build() -> str:
-    """A name for this version of the scripts; tabs of two versions share no worker."""
-    content = b"".join(path.read_bytes() for path in sorted(STATIC.glob("*.js")))
-    return hashlib.sha256(content).hexdigest()[:10]
 
 
 def context(request: Request, snapshot: Snapshot) -> dict[str, Any]:
@@ -49,6 +40,7 @@ def context(request: Request, snapshot: Snapshot) -> dict[str, Any]:
     return {
         "boot": _boot(request, snapshot),
         "modules": modules(),
+        "scripts": assets.folder(),
         "links": LINKS,
         "queue": Markup(_queue(waiting, snapshot["now"])),  # noqa: S704 - drawn escaped
         "doctors": Markup("".join(row["html"] for row in doctors)),  # noqa: S704 - same
@@ -98,8 +90,7 @@ def _boot(request: Request, snapshot: Snapshot) -> dict[str, Any]:
         "lang": current_locale(),
         "now": snapshot["now"],
         "base": BASE,
-        "assets": "/static/board",
-        "build": build(),
+        "assets": f"{assets.folder()}/board",
         "login": "/admin/login",
         "card": CARDS,
         "me": str(staff.user_id),

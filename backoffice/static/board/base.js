@@ -30,7 +30,10 @@ export const on = (name, ear) => (ears[name] ??= []).push(ear)
 export const tell = (name, ...facts) => ears[name]?.forEach(ear => ear(...facts))
 
 export async function ask(path, { headers, ...options } = {}) {
-  const response = await fetch(`${boot.base}/${path}`, { ...options, headers: { Accept: "application/json", ...headers } })
+  const sent = fetch(`${boot.base}/${path}`, { ...options, headers: { Accept: "application/json", ...headers } })
+  const response = await sent.catch(() => null)
+  // Status 0: nobody knows whether it arrived.
+  if (!response) return { ok: false, status: 0, body: {} }
   if (response.status === 401) tell("signed-out")
   return { ok: response.ok, status: response.status, body: await response.json().catch(() => ({})) }
 }

@@ -29,7 +29,7 @@ function alone() {
 }
 function connect() {
   if (!globalThis.SharedWorker) return alone()
-  const worker = new SharedWorker(`${boot.assets}/worker.js`, { type: "module", name: `board ${boot.lang} ${boot.build}` })
+  const worker = new SharedWorker(`${boot.assets}/worker.js`, { type: "module", name: `${boot.lang} ${boot.assets}` })
   worker.onerror = alone
   worker.port.onmessage = event => heard(event.data)
   send = kind => worker.port.postMessage({ kind, query, base: boot.base })

@@ -43,18 +43,14 @@ export async function send(verb, fields = {}, call = state.selected) {
   // The key belongs to this one press: if the answer is lost, asking again repeats nothing.
   const command = crypto.randomUUID()
   const late = setTimeout(() => check(call, version), 8000)
-  try {
-    const { ok, body } = await ask(`calls/${call}/${verb}`, {
-      method: "POST", body: JSON.stringify({ ...fields, version, command }),
-      headers: { "Content-Type": "application/json", "X-CSRF-Token": $("meta[name=csrf-token]").content },
-    })
-    clearTimeout(late)
-    if (ok) done(call, body)
-    else refused(call, verb, fields, body)
-  } catch {
-    clearTimeout(late)
-    check(call, version)
-  }
+  const { ok, status, body } = await ask(`calls/${call}/${verb}`, {
+    method: "POST", body: JSON.stringify({ ...fields, version, command }),
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": $("meta[name=csrf-token]").content },
+  })
+  clearTimeout(late)
+  if (ok) done(call, body)
+  else if (status) refused(call, verb, fields, body)
+  else check(call, version)
 }
 function draw(call) {
   touch(call)
@@ -92,7 +88,7 @@ function refused(call, verb, fields, body) {
 // No answer: say so, and look whether it arrived.
 async function check(call, version) {
   const gone = toast(t("unknown_yet"), "", true)
-  const { ok, body } = await ask(`calls/${call}/row`).catch(() => ({}))
+  const { ok, body } = await ask(`calls/${call}/row`)
   if (!ok) return
   gone()
   settle(call)

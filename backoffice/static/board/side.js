@@ -84,7 +84,7 @@ export async function rank(query = "") {
   clearTimeout(slow)
   if (mine !== asked) return
   side.classList.remove("is-ranking")
-  if (!ok) return tell("refused", body)
+  if (!ok) return body.code && tell("refused", body)
   state.candidates = body
   state.best = phone.matches && body.best
   list.innerHTML = body.html

@@ -46,7 +46,7 @@ async def city(sessions: Sessions) -> AsyncIterator[City]:
         busy = await make.doctor(
             session, last_name="Ким", profile={"specializations": ["surgeon"]}
         )
-        calls = [await make.booking(session) for _ in range(2)]
+        waiting, other = await make.booking(session), await make.booking(session)
         moving = await make.booking_in(
             session,
             Status.EN_ROUTE,
@@ -54,4 +54,4 @@ async def city(sessions: Sessions) -> AsyncIterator[City]:
             dispatcher=staff,
             specialization="surgeon",
         )
-    yield City(sessions, orlov, lebedeva, *calls, moving)
+    yield City(sessions, orlov, lebedeva, waiting, other, moving)

@@ -63,8 +63,8 @@ class Settings(BaseSettings):
     address_limit_factor: int = Field(default=0, description="0: 1,000 in the demo")
     max_open_bookings: int = 10
 
-    pool_size: int = 10
-    pool_overflow: int = 10
+    pool_size: int = 20
+    pool_overflow: int = 5
     statement_timeout_ms: int = 5000
     max_body_bytes: int = 1_000_000
 

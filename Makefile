@@ -1,9 +1,10 @@
 # Everything starts here: `make demo` to look, `make test` to trust.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-PORT ?= 8000
+PORT ?= $(or $(TOT_PORT),8000)
 SPEED ?= 10
 RESET ?=
+WIPE := $(filter-out 0 no false,$(RESET))
 WORKERS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -19,16 +20,18 @@ setup: $(STAMP) ## Make the virtual environment from the locked packages
 $(STAMP): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; set PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "This Python lacks venv: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes -r requirements.lock
 	@touch $(STAMP)
 
 demo: $(STAMP) ## Watch a live day: PORT=8000 SPEED=10 RESET=1
-	@$(BIN)/python -m backoffice demo --port $(PORT) --speed $(SPEED) $(if $(RESET),--reset)
+	@$(BIN)/python -m backoffice demo --port $(PORT) --speed $(SPEED) $(if $(WIPE),--reset)
 
 serve: $(STAMP) ## Run the application (and a worker unless WORKER=0)
-	@$(BIN)/python -m backoffice serve
+	@$(BIN)/python -m backoffice serve --port $(PORT)
 
 worker: $(STAMP) ## Run a worker by itself
 	@$(BIN)/python -m backoffice worker

@@ -29,14 +29,21 @@ def url() -> str:
     return chosen
 
 
+def tell_step(**_: Any) -> None:
+    """Let whoever runs the migrations show how far they are."""
+    context.config.attributes.get("step", lambda: None)()
+
+
 def run() -> None:
     """Upgrade under an advisory lock, so that two deployments take turns."""
     engine = sa.create_engine(url(), poolclass=sa.pool.NullPool)
     with engine.connect() as connection:
-        connection.execute(sa.text("SET lock_timeout = '5s'"))
+        # A rival deployment is waited for; a busy table is not, or all its users
+        # would stand in line behind us.
         connection.execute(
             sa.text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK}
         )
+        connection.execute(sa.text("SET lock_timeout = '5s'"))
         connection.commit()
         context.configure(
             connection=connection,
@@ -45,6 +52,7 @@ def run() -> None:
             compare_type=True,
             compare_server_default=True,
             transaction_per_migration=True,
+            on_version_apply=tell_step,
         )
         with context.begin_transaction():
             context.run_migrations()

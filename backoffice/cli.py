@@ -4,26 +4,35 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.progress import track
+from sqlalchemy.exc import OperationalError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice import demo as demo_day
 from backoffice.checks import check_catalogs, check_migrations
-from backoffice.running import ready_database, serve, work
+from backoffice.running import (
+    PortTaken,
+    demand_free_port,
+    ready_database,
+    serve,
+    work,
+)
 from services import invariants, staff, streets
 from services.actor import SYSTEM
 from services.config import Profile, Settings, get_settings
 from services.database import make_engine, make_sessions
 from services.edges import in_transaction
-from services.embedded_postgres import running_database
 from services.errors import DomainError
 from services.i18n import use_locale
+from services.migrations import UnknownSchema
 from services.postgres_home import PostgresFailed
 
 Result = TypeVar("Result")
@@ -34,6 +43,7 @@ commands = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+FORESEEN = (PostgresFailed, PortTaken, UnknownSchema, demo_day.DemoFailed)
 out = Console()
 err = Console(stderr=True)
 
@@ -53,6 +63,20 @@ def settings_or_fail() -> Settings:
         fail("Wrong settings: " + "; ".join(lines), 2)
 
 
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turn what can be foreseen into one line of English and an exit code."""
+    try:
+        yield
+    except DomainError as error:
+        with use_locale("en"):
+            fail(error.message)
+    except FORESEEN as error:
+        fail(str(error))
+    except OperationalError as error:
+        fail(f"The database is out of reach: {error.orig}")
+
+
 def on_database(
     work_on: Callable[[AsyncSession], Awaitable[Result]],
 ) -> Result:
@@ -66,14 +90,8 @@ def on_database(
         finally:
             await engine.dispose()
 
-    with use_locale("en"):
-        try:
-            with ready_database(settings) as url:
-                return asyncio.run(run(url))
-        except DomainError as error:
-            fail(error.message)
-        except PostgresFailed as error:
-            fail(str(error))
+    with clear_errors(), ready_database(settings) as url:
+        return asyncio.run(run(url))
 
 
 def end_in_order() -> None:
@@ -91,14 +109,15 @@ def serve_command(
         os.environ["TOT_PORT"] = str(port)
     settings = settings_or_fail()
     worker = os.environ.get("WORKER", "1") != "0"
+    code = 0
     try:
-        with ready_database(settings):
-            out.print(f"Console: {settings.base_url}/admin/", highlight=False)
-            code = serve(settings, worker=worker)
+        with clear_errors():
+            demand_free_port(settings)
+            with ready_database(settings):
+                out.print(f"Console: {settings.base_url}/admin/", highlight=False)
+                code = serve(settings, worker=worker)
     except KeyboardInterrupt:
-        code = 0
-    except PostgresFailed as error:
-        fail(str(error))
+        out.print("Stopped.")
     raise typer.Exit(code)
 
 
@@ -106,32 +125,34 @@ def serve_command(
 def worker() -> None:
     """Run a worker by itself."""
     settings = settings_or_fail()
-    with running_database(settings) as url:
+    with clear_errors(), ready_database(settings) as url:
         work(settings, url)
 
 
 @commands.command()
 def demo(
-    port: Annotated[int, typer.Option(min=1, max=65_534)] = 8000,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="TOT_PORT")
+    ] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=100)] = 10,
     reset: Annotated[bool, typer.Option("--reset", help="Start anew.")] = False,
 ) -> None:
     """Show a live day with simulated patients and doctors."""
     end_in_order()
     os.environ["TOT_PROFILE"] = Profile.DEMO.value
-    os.environ["TOT_PORT"] = str(port)
+    if port is not None:
+        os.environ["TOT_PORT"] = str(port)
     try:
-        raise typer.Exit(demo_day.run(settings_or_fail(), speed=speed, reset=reset))
+        with clear_errors():
+            demo_day.run(settings_or_fail(), speed=speed, reset=reset)
     except KeyboardInterrupt:
         out.print("Stopped.")
-    except (PostgresFailed, demo_day.DemoFailed) as error:
-        fail(str(error))
 
 
 @commands.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
-    with running_database(settings_or_fail()), ready_database(settings_or_fail()):
+    with clear_errors(), ready_database(settings_or_fail()):
         out.print("The database is up to date.")
 
 
@@ -160,8 +181,12 @@ def load_streets(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
 ) -> None:
     """Load streets from a CSV file: name,district,latitude,longitude."""
-    lines = file.read_text(encoding="utf-8-sig").splitlines()
-    count = on_database(lambda session: streets.load_streets(session, SYSTEM, lines))
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        fail(f"{file} is not a text in UTF-8.")
+    shown = track(lines, description="Reading streets", console=err, transient=True)
+    count = on_database(lambda session: streets.load_streets(session, SYSTEM, shown))
     out.print(f"{count} streets loaded.")
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from backoffice.running import ready_database, serve
+from backoffice.running import demand_free_port, ready_database, serve
 from backoffice.supervisor import Supervised
 from services.config import Settings
+from services.embedded_postgres import EmbeddedPostgres, embedded_folder
 
 READY_SECONDS = 60
 out = Console()
@@ -26,15 +27,22 @@ class DemoFailed(RuntimeError):
 
 def run(settings: Settings, *, speed: float, reset: bool) -> int:
     """Seed if needed, serve, and let the day run beside until a signal."""
+    demand_free_port(settings)
+    if reset and not settings.database_url:
+        EmbeddedPostgres(embedded_folder(settings)).destroy()
+        reset = False
     with ready_database(settings):
         seed(reset=reset)
-        tell(settings)
         day = Supervised(day_arguments(settings, speed), {}, None)
         threading.Thread(target=_begin, args=(settings, day), daemon=True).start()
+        log_file = settings.data_dir / "demo.log"
         try:
-            return serve(settings, worker=True, log_file=settings.data_dir / "demo.log")
+            code = serve(settings, worker=True, log_file=log_file)
         finally:
             day.stop()
+    if code:
+        raise DemoFailed(f"The application ended by itself; {log_file} says why.")
+    return code
 
 
 def seed(*, reset: bool) -> None:
@@ -81,7 +89,8 @@ def _begin(settings: Settings, day: Supervised) -> None:
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"{settings.base_url}/health/live", timeout=2):
-                day.start()
-                return
+                break
         except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
+            time.sleep(0.1)
+    tell(settings)
+    day.start()

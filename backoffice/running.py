@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from rich.progress import Progress
 
 from backoffice.supervisor import Supervised
 from services import migrations
@@ -17,11 +19,37 @@ from services.logs import configure_logs
 from services.worker import run_worker
 
 
+class PortTaken(RuntimeError):
+    """Somebody else listens there; the text says what to do."""
+
+
+def demand_free_port(settings: Settings) -> None:
+    """Find out before anything is started, and not in the log afterwards."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        raise PortTaken(
+            f"Cannot listen on {settings.host}:{settings.port} ({error.strerror})."
+            " Choose another: PORT=8080"
+        ) from error
+
+
+def migrate(url: str) -> None:
+    """Bring the database to the newest schema, and show how far that is."""
+    steps = migrations.missing(url)
+    if not steps:
+        return
+    with Progress(transient=True) as bars:
+        bar = bars.add_task("Migrating", total=steps)
+        migrations.upgrade(url, lambda: bars.advance(bar))
+
+
 @contextmanager
 def ready_database(settings: Settings) -> Iterator[str]:
     """Give the URL of a running, migrated database for the length of the block."""
     with running_database(settings) as url:
-        migrations.upgrade(url)
+        migrate(url)
         os.environ["DATABASE_URL"] = url
         get_settings.cache_clear()
         yield url

@@ -68,14 +68,25 @@ async def seed(settings: Settings, *, reset: bool = False) -> None:
         raise SeedFailed("Demo data is made in the demo profile only (TOT_PROFILE).")
     if not settings.database_url:
         raise SeedFailed("DATABASE_URL is not set.")
-    if reset:
-        await asyncio.to_thread(_empty, settings)
     engine = make_engine(settings.database_url, settings)
     try:
+        if reset:
+            await _demand_own(make_sessions(engine))
+            await asyncio.to_thread(_empty, settings)
+            await engine.dispose()
         if not await _filled(make_sessions(engine), settings):
             await _fill(make_sessions(engine), settings)
     finally:
         await engine.dispose()
+
+
+async def _demand_own(sessions: Sessions) -> None:
+    """Refuse to empty a database that holds anything but a demo."""
+    async with transaction(sessions) as session:
+        known = await session.scalar(sa.text(KNOWN))
+        empty = await session.scalar(sa.text(EMPTY))
+    if not known and not empty:
+        raise SeedFailed("DATABASE_URL holds other data than the demo's; not emptied.")
 
 
 def _empty(settings: Settings) -> None:

@@ -272,13 +272,18 @@ class EmbeddedPostgres:
         self.stop()
 
 
+def embedded_folder(settings: Settings) -> Path:
+    """Where this checkout keeps its own server."""
+    return settings.data_dir / "postgres"
+
+
 @contextmanager
 def running_database(settings: Settings) -> Iterator[str]:
     """Give the URL of DATABASE_URL's server, else of an embedded one while inside."""
     if settings.database_url:
         yield settings.database_url
         return
-    with EmbeddedPostgres(settings.data_dir / "postgres") as server:
+    with EmbeddedPostgres(embedded_folder(settings)) as server:
         stopping = threading.Event()
         watcher = threading.Thread(target=server.watch, args=(stopping,), daemon=True)
         watcher.start()

@@ -11,6 +11,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+
+from services.config import Settings
+from services.embedded_postgres import running_database
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "a pass phrase that nobody guesses"
@@ -19,7 +23,11 @@ PASSWORD = "a pass phrase that nobody guesses"
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """A checkout that has never been started."""
-    kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    kept = {
+        key: os.environ[key]
+        for key in ("PATH", "HOME", "TOT_SHELTER")
+        if key in os.environ
+    }
     return {**kept, "TOT_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200"}
 
 
@@ -78,6 +86,52 @@ def test_production_refuses_a_missing_or_short_secret(
     )
     assert told.returncode == 2
     assert "TOT_SECRET_KEY" in told.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_port_in_use_is_told_before_anything_starts(
+    environment: dict[str, str], command: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        told = call(environment, command, "--port", port)
+    assert told.returncode == 1
+    assert f"127.0.0.1:{port}" in told.stderr
+    assert not (Path(environment["TOT_DATA_DIR"]) / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "words"),
+    [
+        ("mysql://a:hidden@b/c", 2, "postgresql://"),
+        ("postgresql://tot:hidden@127.0.0.1:1/tot", 1, "out of reach"),
+    ],
+)
+def test_a_wrong_database_is_told_in_one_line(
+    environment: dict[str, str], url: str, code: int, words: str
+) -> None:
+    told = call({**environment, "DATABASE_URL": url}, "migrate")
+    assert told.returncode == code
+    assert words in told.stderr
+    assert "hidden" not in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_schema_from_the_future_is_told(environment: dict[str, str]) -> None:
+    assert call(environment, "migrate").returncode == 0
+    with running_database(
+        Settings(data_dir=Path(environment["TOT_DATA_DIR"]), database_url=None)
+    ) as url:
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(
+                sa.text("UPDATE alembic_version SET version_num = '9999'")
+            )
+        engine.dispose()
+        told = call(environment, "migrate")
+    assert told.returncode == 1
+    assert "9999" in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def status(port: int, path: str) -> int:

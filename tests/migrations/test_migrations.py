@@ -33,6 +33,22 @@ def test_up_down_up_and_the_models_agree(empty_url: str) -> None:
     command.check(migrations.config(empty_url))
 
 
+def test_each_step_is_told_and_a_schema_from_the_future_is_refused(
+    empty_url: str,
+) -> None:
+    steps: list[None] = []
+    expected = migrations.missing(empty_url)
+    migrations.upgrade(empty_url, lambda: steps.append(None))
+    assert len(steps) == expected > 0
+    assert migrations.missing(empty_url) == 0
+    plain = make_url(empty_url).set(drivername="postgresql")
+    with psycopg.connect(plain.render_as_string(hide_password=False)) as session:
+        session.execute("UPDATE alembic_version SET version_num = '9999'")
+        session.commit()
+    with pytest.raises(migrations.UnknownSchema, match="9999"):
+        migrations.missing(empty_url)
+
+
 async def test_a_missing_migration_is_noticed(session: AsyncSession) -> None:
     assert not await migrations.pending(session)
     connection = await session.connection()

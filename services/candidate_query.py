@@ -5,13 +5,11 @@ counts for its length at Moscow; the indexes stand on the same expressions.
 """
 # ruff: noqa: S608 - put together from constants only
 
-import sqlalchemy as sa
-
 LOOKED_AT, NEIGHBOURS, NAMED, WEIGHED = 200, 20, 20, 40
 # The way that a minute takes, by the speed and detour of services/planning.py.
 MINUTE_IN_DEGREES = 0.0027
 
-_CALL = "point(CAST(:longitude AS float8) * 0.5627, CAST(:latitude AS float8))"
+_CALL = "point(CAST(%(longitude)s AS float8) * 0.5627, CAST(%(latitude)s AS float8))"
 _POSITION = "point(s.longitude * 0.5627, s.latitude)"
 _HOME = "point(p.home_longitude * 0.5627, p.home_latitude)"
 
@@ -19,16 +17,16 @@ _HOME = "point(p.home_longitude * 0.5627, p.home_latitude)"
 # hundred are two hundred who can come; the exact check is made afterwards.
 _ABLE = """
   p.approved_at IS NOT NULL
-  AND p.specializations @> ARRAY[CAST(:specialization AS varchar)]
-  AND least(p.licence_expires_on, p.documents_valid_until) >= CAST(:day AS date)
-  AND p.user_id <> :patient_id AND p.user_id <> ALL(CAST(:declined AS uuid[]))"""
-_AT_WORK = "(CAST(:later AS boolean) OR coalesce(s.on_duty, false))"
+  AND p.specializations @> ARRAY[CAST(%(specialization)s AS varchar)]
+  AND least(p.licence_expires_on, p.documents_valid_until) >= CAST(%(day)s AS date)
+  AND p.user_id <> %(patient_id)s AND p.user_id <> ALL(CAST(%(declined)s AS uuid[]))"""
+_AT_WORK = "(CAST(%(later)s AS boolean) OR coalesce(s.on_duty, false))"
 
 _NEAREST = f"""
 near AS MATERIALIZED (
   SELECT s.doctor_id FROM doctor_state s
   JOIN doctor_profile p ON p.user_id = s.doctor_id
-  WHERE s.latitude IS NOT NULL AND (CAST(:later AS boolean) OR s.on_duty) AND {_ABLE}
+  WHERE s.latitude IS NOT NULL AND (CAST(%(later)s AS boolean) OR s.on_duty) AND {_ABLE}
   ORDER BY {_POSITION} <-> {_CALL} LIMIT {LOOKED_AT}
 ), homes AS MATERIALIZED (
   SELECT p.user_id FROM doctor_profile p
@@ -61,7 +59,7 @@ _NAMED = f"""
 named AS MATERIALIZED (
   SELECT p.user_id AS doctor_id FROM app_user u
   JOIN doctor_profile p ON p.user_id = u.id
-  WHERE CAST(:name AS text) <> '' AND u.search_name LIKE :name
+  WHERE CAST(%(name)s AS text) <> '' AND u.search_name LIKE %(name)s
   ORDER BY u.search_name LIMIT {NAMED}
 )"""
 
@@ -87,22 +85,22 @@ chosen AS MATERIALIZED (
   CROSS JOIN LATERAL (SELECT max(upper(a.planned_window)) AS until FROM assignment a
                       WHERE a.doctor_id = c.doctor_id
                         AND a.released_at IS NULL) AS plans
-  ORDER BY c.told DESC, c.doctor_id IS NOT DISTINCT FROM :wished DESC,
+  ORDER BY c.told DESC, c.doctor_id IS NOT DISTINCT FROM %(wished)s DESC,
     coalesce(coalesce({_POSITION}, {_HOME}) <-> {_CALL}, 0)
-    + greatest(0, extract(epoch FROM plans.until - CAST(:base AS timestamptz)) / 60)
+    + greatest(0, extract(epoch FROM plans.until - CAST(%(base)s AS timestamptz)) / 60)
       * {MINUTE_IN_DEGREES}
-  LIMIT :weighed
+  LIMIT %(weighed)s
 )"""
 
 _FACTS = """
 seen AS MATERIALIZED (
   SELECT DISTINCT a.doctor_id FROM booking b
   JOIN assignment a ON a.booking_id = b.id AND a.outcome = 'completed'
-  WHERE b.patient_id = :patient_id
+  WHERE b.patient_id = %(patient_id)s
 )
 SELECT c.*, u.first_name, u.last_name, u.middle_name,
   u.blocked_at IS NOT NULL AS blocked,
-  c.doctor_id = ANY(CAST(:declined AS uuid[])) AS declined,
+  c.doctor_id = ANY(CAST(%(declined)s AS uuid[])) AS declined,
   c.doctor_id IN (SELECT doctor_id FROM seen) AS seen,
   granted.has_role, work.today, work.last_end, work.declines, plans.busy
 FROM short c
@@ -112,13 +110,13 @@ CROSS JOIN LATERAL (
   WHERE g.user_id = c.doctor_id AND g.role = 'doctor' AND g.revoked_at IS NULL
 ) AS granted
 CROSS JOIN LATERAL (
-  SELECT count(*) FILTER (WHERE a.planned_start >= :midnight
+  SELECT count(*) FILTER (WHERE a.planned_start >= %(midnight)s
            AND coalesce(a.outcome, 'completed') = 'completed') AS today,
          max(a.released_at) FILTER (WHERE a.outcome = 'completed') AS last_end,
          count(*) FILTER (WHERE a.outcome = 'declined') AS declines
   FROM assignment a
-  WHERE a.doctor_id = c.doctor_id AND a.planned_start > :week_ago
-    AND a.planned_start < CAST(:midnight AS timestamptz) + interval '1 day') AS work
+  WHERE a.doctor_id = c.doctor_id AND a.planned_start > %(week_ago)s
+    AND a.planned_start < CAST(%(midnight)s AS timestamptz) + interval '1 day') AS work
 CROSS JOIN LATERAL (
   SELECT json_agg(json_build_array(a.booking_id, b.number, a.stop_id,
       extract(epoch FROM lower(a.planned_window)),
@@ -127,12 +125,12 @@ CROSS JOIN LATERAL (
       b.latitude, b.longitude) ORDER BY lower(a.planned_window)) AS busy
   FROM assignment a JOIN booking b ON b.id = a.booking_id
   WHERE a.doctor_id = c.doctor_id AND a.released_at IS NULL
-    AND a.booking_id <> :booking_id) AS plans
+    AND a.booking_id <> %(booking_id)s) AS plans
 """
 
 # The call itself; the name of the setting is put together here as
 # settings.visit_minutes_key does it, to save a round trip.
-CALL = sa.text("""
+CALL = """
 SELECT b.id, b.patient_id, b.call_type, b.specialization, b.latitude, b.longitude,
   b.wanted_from, b.wanted_to, b.preferred_doctor_id, b.stop_id,
   app_now() AS now, u.locale,
@@ -141,7 +139,7 @@ SELECT b.id, b.patient_id, b.call_type, b.specialization, b.latitude, b.longitud
   ARRAY(SELECT a.doctor_id FROM assignment a
         WHERE a.booking_id = b.id AND a.outcome = 'declined') AS declined
 FROM booking b JOIN app_user u ON u.id = b.patient_id
-WHERE b.id = :booking_id
-""")
-NEAR_THE_CALL = sa.text(f"WITH {_NEAREST}, {_NAMED}, {_SHORT_LIST}, {_FACTS}")
-ANYWHERE = sa.text(f"WITH {_ANYWHERE}, {_NAMED}, {_SHORT_LIST}, {_FACTS}")
+WHERE b.id = %(booking_id)s
+"""
+NEAR_THE_CALL = f"WITH {_NEAREST}, {_NAMED}, {_SHORT_LIST}, {_FACTS}"
+ANYWHERE = f"WITH {_ANYWHERE}, {_NAMED}, {_SHORT_LIST}, {_FACTS}"

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.booking_words import CallType
 from models.specialization import Specialization
 from models.user import full_name, short_name
-from services import candidate_reasons, settings
+from services import candidate_reasons, direct, settings
 from services.actor import Actor
 from services.candidate_query import (
     ANYWHERE,
@@ -84,9 +84,10 @@ async def candidates(
 ) -> Candidates:
     """Rank the doctors for a call, and say of those refused why they are."""
     demand(actor, Permission.BOOKING_READ)
+    await session.flush()
     call = await _call(session, booking_id)
     statement = NEAR_THE_CALL if call.point else ANYWHERE
-    rows = await session.execute(statement, _parameters(call, name))
+    rows = await direct.fetch_all(session, statement, _parameters(call, name))
     able, refused = [], []
     for row in rows:
         doctor, day = _doctor(row), _day(row, call)
@@ -106,7 +107,7 @@ async def candidates(
 
 
 async def _call(session: AsyncSession, booking_id: uuid.UUID) -> Call:
-    row = (await session.execute(CALL, {"booking_id": booking_id})).one_or_none()
+    row = await direct.fetch_one(session, CALL, {"booking_id": booking_id})
     if row is None:
         raise NotFound
     call_type = CallType(row.call_type)

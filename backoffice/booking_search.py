@@ -14,8 +14,10 @@ from models.assignment import SHOWN
 from services.phones import complete_phone
 from services.streets import KIND_OF
 
-NUMBER = re.compile(r"^(?:b|в|б)?\s*-?\s*(\d{1,10})$", re.IGNORECASE)
+NUMBER = re.compile(r"^([bвб]?)\s*-?\s*(\d{1,10})$", re.IGNORECASE)
 SHORTEST_WORDS, SHORTEST_DIGITS = 3, 4
+# Fewer bare digits are a number of a call; the end of a phone has seven.
+SHORTEST_PHONE = 7
 # People found by a part of a name or phone; more than that is no search any more.
 MOST_PEOPLE = 200
 EVERYWHERE = KIND_OF.keys() | {"д", "дом", "корп", "стр", "кв"}
@@ -43,17 +45,18 @@ def _conditions(term: str) -> Sequence[Any]:
     """The conditions for what was typed: a number, a phone, else words."""
     number = NUMBER.match(term)
     if number is not None:
-        return _by_digits(number.group(1))
+        letter, digits = number.groups()
+        by_number = col(Booking.number) == int(digits)
+        return [by_number] if letter else [by_number, *_by_digits(digits)]
     if not any(map(str.isalpha, term)):
         return _by_phone(term)
     return _by_words(term.lower())
 
 
 def _by_digits(digits: str) -> Sequence[Any]:
-    conditions = [col(Booking.number) == int(digits)]
-    if len(digits) >= SHORTEST_DIGITS and len(digits) != 5:
-        conditions.append(_of_people(_phone_holds(digits)))
-    return conditions
+    if len(digits) < SHORTEST_PHONE:
+        return []
+    return [_of_people(_phone_holds(digits))]
 
 
 def _by_phone(term: str) -> Sequence[Any]:

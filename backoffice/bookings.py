@@ -15,6 +15,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import load_only
 from sqlalchemy.sql import Select
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 
 from backoffice import call_words, cells, formats
@@ -166,7 +167,7 @@ class BookingsView(TableView, model=Booking):
         """The card of the call."""
         return f"/admin/booking/{row.id}"
 
-    async def dress(self, request: Request, rows: Sequence[Any]) -> Sequence[Any]:
+    async def dress(self, session: AsyncSession, rows: Sequence[Any]) -> Sequence[Any]:
         """Add the doctor of the shown turn and the subject's day of birth."""
         turn = sa.and_(
             col(Assignment.booking_id) == col(Booking.id), sa.text(f"({SHOWN})")
@@ -186,7 +187,7 @@ class BookingsView(TableView, model=Booking):
             )
             .where(col(Booking.id).in_([row.id for row in rows]))
         )
-        beside = {each[0]: each[1:] for each in await self._run_arbitrary_query(query)}
+        beside = {each[0]: each[1:] for each in await session.execute(query)}
         return [_line(row, *beside.get(row.id, (None,) * 4)) for row in rows]
 
 

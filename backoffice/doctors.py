@@ -213,7 +213,7 @@ class DoctorsView(TableView, model=DoctorProfile):
             col(DoctorProfile.user_id).in_(people),
         )
 
-    async def dress(self, request: Request, rows: Sequence[Any]) -> Sequence[Any]:
+    async def dress(self, session: AsyncSession, rows: Sequence[Any]) -> Sequence[Any]:
         """Add the person, the duty and the clinic."""
         query = (
             sa.select(
@@ -231,7 +231,7 @@ class DoctorsView(TableView, model=DoctorProfile):
             )
             .where(col(DoctorProfile.id).in_([row.id for row in rows]))
         )
-        beside = {each[0]: each[1:] for each in await self._run_arbitrary_query(query)}
+        beside = {each[0]: each[1:] for each in await session.execute(query)}
         made = []
         for row in rows:
             user, on_duty, clinic, expired, soon = beside[row.id]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from markupsafe import Markup
 from sqlmodel import col
-from starlette.requests import Request
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice import cells, formats
 from backoffice.filters import Day, Words
@@ -127,11 +127,11 @@ class JournalView(TableView, model=AuditEvent):
         """The action."""
         return str(row.action)
 
-    async def dress(self, request: Request, rows: Sequence[Any]) -> Sequence[Any]:
+    async def dress(self, session: AsyncSession, rows: Sequence[Any]) -> Sequence[Any]:
         """Add the names of those who acted."""
         ids = {row.actor_id for row in rows}
         query = sa.select(User).where(col(User.id).in_(ids))
-        names = {user.id: user.short_name for user in await self._run_query(query)}
+        names = {user.id: user.short_name for user in await session.scalars(query)}
         names[SYSTEM_ID] = gettext("System")
         return [Entry(row, names.get(row.actor_id, cells.EMPTY)) for row in rows]
 

@@ -126,13 +126,13 @@ class UsersView(TableView, model=User):
         """Search by a whole or partial phone, by e-mail, else by name."""
         return found(term)
 
-    async def dress(self, request: Request, rows: Sequence[Any]) -> Sequence[Any]:
+    async def dress(self, session: AsyncSession, rows: Sequence[Any]) -> Sequence[Any]:
         """Add the roles."""
         ids = [row.id for row in rows]
         query = sa.select(col(RoleGrant.user_id), col(RoleGrant.role))
         query = query.where(col(RoleGrant.user_id).in_(ids), LIVE)
         held: dict[uuid.UUID, list[Role]] = {}
-        for user_id, role in await self._run_arbitrary_query(query):
+        for user_id, role in await session.execute(query):
             held.setdefault(user_id, []).append(role)
         return [Person(row, sorted(held.get(row.id, []))) for row in rows]
 

@@ -131,20 +131,32 @@ class Feed:
         """
         lock = self._drawing.setdefault(language, asyncio.Lock())
         async with lock:
-            kept = self._kept.get(language)
             now = asyncio.get_running_loop().time()
-            if kept and kept.generation == self._generation and kept.until > now:
+            kept = self._good(language, now)
+            if kept:
                 return kept.snapshot
             generation = self._generation
-            counts = self._counts[1] if self._counts and self._counts[0] > now else None
+            counts = self._known_counts(now)
             async with transaction(self._sessions) as session:
                 facts = await reading.everything(session, known=counts)
             if counts is None:
                 self._counts = now + COUNTS_SECONDS, facts["counts"]
             made = await self._draw(facts, language)
-            if self.listener.connected.is_set():
-                self._kept[language] = Kept(generation, now + KEPT_SECONDS, made)
+            self._kept[language] = Kept(generation, now + KEPT_SECONDS, made)
             return made
+
+    def _good(self, language: str, now: float) -> Kept | None:
+        """A drawing that nothing can have changed since; deaf, one knows nothing."""
+        kept = self._kept.get(language)
+        if kept is None or not self.listener.connected.is_set():
+            return None
+        fresh = kept.generation == self._generation and kept.until > now
+        return kept if fresh else None
+
+    def _known_counts(self, now: float) -> Counts | None:
+        if self._counts is None or not self.listener.connected.is_set():
+            return None
+        return self._counts[1] if self._counts[0] > now else None
 
     @staticmethod
     async def _draw(facts: Facts, language: str) -> Snapshot:

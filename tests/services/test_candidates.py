@@ -241,6 +241,21 @@ async def test_rest_and_load(session: AsyncSession, staff: Actor) -> None:
     await clock.shift(session, 0)
 
 
+async def test_a_late_doctor_on_duty_may_set_out_at_once(
+    session: AsyncSession, staff: Actor
+) -> None:
+    """The plan of the running visit is over, so nothing holds the next one up."""
+    fair = {"rating": 4.0}
+    doctor = await factories.doctor(session, point=NEAR, profile=fair)
+    await factories.assigned(session, doctor, await factories.dispatcher(session))
+    call = await factories.booking(session)
+    await clock.shift(session, 3 * 3600)
+    await duty.set_position(session, as_doctor(doctor), *NEAR)
+    found = await marks_of(session, staff, call, doctor)
+    assert not {"free", "busy_before", "rating", "low_rating"} & found
+    await clock.shift(session, 0)
+
+
 async def test_later_than_wanted_is_said(session: AsyncSession, staff: Actor) -> None:
     doctor = await factories.doctor(session, point=FAR)
     soon = await clock.now(session) + timedelta(minutes=2)
@@ -282,11 +297,15 @@ async def test_a_second_child_fits_into_the_same_stop(
 async def test_no_more_than_twenty_are_shown(
     session: AsyncSession, staff: Actor
 ) -> None:
-    for _ in range(22):
+    for _ in range(23):
         await factories.doctor(session)
+    # Farther than the twenty neighbours whose refusals are told.
+    shut_out = await factories.doctor(session, point=FAR)
+    shut_out.blocked_at = await clock.now(session)
     call = await factories.booking(session)
     found = await candidates(session, staff, call.id)
     assert [each.rank for each in found.items] == list(range(1, 21))
+    assert found.refused == ()
 
 
 async def test_a_changed_specialization_changes_the_candidates(

@@ -158,10 +158,14 @@ class BookingsView(TableView, model=Booking):
         return narrowed(stmt, term, SEARCH_CAP)
 
     def count_cap(self, request: Request) -> int:
-        """A search that finds hundreds has to be narrowed, not paged through."""
-        query = request.query_params
-        narrow = query.get("search") or query.get("doctor")
-        return SEARCH_CAP if narrow else super().count_cap(request)
+        """What finds hundreds has to be narrowed further, not paged through.
+
+        Status and day have an index in the order of the list, so they count on.
+        """
+        narrowing = {name for name, value in request.query_params.items() if value}
+        if narrowing & {"search", "doctor", "type", "specialization"}:
+            return SEARCH_CAP
+        return super().count_cap(request)
 
     def row_address(self, request: Request, row: Any) -> str | None:
         """The card of the call."""

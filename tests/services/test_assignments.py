@@ -4,13 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Assignment, Booking, DoctorProfile, Outcome, RoleGrant, User
+from models import Assignment, Booking, Outcome
 from models.booking import Status
-from models.role_grant import Role
 from services import assignments, bookings, clock, duty, visits
 from services.actor import Actor
 from services.booking_drafts import BookingDraft
@@ -18,13 +16,10 @@ from services.errors import (
     DoctorBusy,
     DoctorNotEligible,
     DoctorUnderWay,
-    Forbidden,
     IllegalTransition,
     NotFound,
-    StaleVersion,
     ValidationFailed,
 )
-from services.i18n import use_locale
 from tests import factories
 from tests.conftest import settle
 from tests.factories import MOSCOW_CENTRE, as_doctor, as_staff
@@ -153,130 +148,6 @@ async def test_an_unknown_doctor(session: AsyncSession, staff: Actor) -> None:
         await assignments.assign(session, staff, made.id, factories.nobody(), 1)
 
 
-async def _unapprove(session: AsyncSession, doctor: User, _: Booking) -> None:
-    (await _profile(session, doctor)).approved_at = None
-
-
-async def _take_role(session: AsyncSession, doctor: User, _: Booking) -> None:
-    grants = sa.update(RoleGrant).where(col(RoleGrant.user_id) == doctor.id)
-    await session.execute(
-        grants.values(revoked_at=sa.func.app_now(), revoked_by=doctor.id)
-    )
-
-
-async def _block(session: AsyncSession, doctor: User, _: Booking) -> None:
-    doctor.blocked_at = await clock.now(session)
-
-
-async def _retrain(session: AsyncSession, doctor: User, _: Booking) -> None:
-    (await _profile(session, doctor)).specializations = ["surgeon"]
-
-
-async def _licence(session: AsyncSession, doctor: User, _: Booking) -> None:
-    yesterday = await clock.now(session) - timedelta(days=1)
-    (await _profile(session, doctor)).licence_expires_on = yesterday.date()
-
-
-async def _papers(session: AsyncSession, doctor: User, _: Booking) -> None:
-    yesterday = await clock.now(session) - timedelta(days=1)
-    (await _profile(session, doctor)).documents_valid_until = yesterday.date()
-
-
-async def _go_home(session: AsyncSession, doctor: User, _: Booking) -> None:
-    await duty.set_duty(session, as_doctor(doctor), False)
-
-
-async def _decline(session: AsyncSession, doctor: User, call: Booking) -> None:
-    staff = as_staff(await factories.dispatcher(session))
-    await assignments.assign(session, staff, call.id, doctor.id, None)
-    await visits.decline(session, as_doctor(doctor), call.id, "Не могу")
-
-
-async def _profile(session: AsyncSession, doctor: User) -> DoctorProfile:
-    query = select(DoctorProfile).where(col(DoctorProfile.user_id) == doctor.id)
-    return (await session.exec(query)).one()
-
-
-SPOILS = {
-    "not_approved": _unapprove,
-    "blocked": _block,
-    "wrong_specialization": _retrain,
-    "licence_expires": _licence,
-    "documents_expire": _papers,
-    "off_duty": _go_home,
-    "declined": _decline,
-}
-
-
-@pytest.mark.parametrize("reason", SPOILS)
-async def test_every_reason_refuses_alone(
-    session: AsyncSession, staff: Actor, reason: str
-) -> None:
-    doctor = await factories.doctor(session)
-    made = await factories.booking(session)
-    await SPOILS[reason](session, doctor, made)
-    await session.flush()
-    with pytest.raises(DoctorNotEligible) as refused:
-        await assignments.assign(session, staff, made.id, doctor.id, None)
-    assert refused.value.public_facts["reasons"] == [reason]
-    for locale in ("ru", "en"):
-        with use_locale(locale):
-            assert "{" not in refused.value.message
-
-
-async def test_a_lost_role_refuses_too(session: AsyncSession, staff: Actor) -> None:
-    doctor = await factories.doctor(session)
-    made = await factories.booking(session)
-    await _take_role(session, doctor, made)
-    with pytest.raises(DoctorNotEligible):
-        await assignments.assign(session, staff, made.id, doctor.id, 1)
-
-
-async def test_all_reasons_are_told_together(
-    session: AsyncSession, staff: Actor
-) -> None:
-    doctor = await factories.doctor(session, on_duty=False, point=None)
-    own = await factories.booking(session, doctor)
-    for reason in ("not_approved", "blocked", "wrong_specialization"):
-        await SPOILS[reason](session, doctor, own)
-    for reason in ("licence_expires", "documents_expire"):
-        await SPOILS[reason](session, doctor, own)
-    await session.flush()
-    with pytest.raises(DoctorNotEligible) as refused:
-        await assignments.assign(session, staff, own.id, doctor.id, 1)
-    told = set(refused.value.public_facts["reasons"])
-    assert told == set(SPOILS) - {"declined"} | {"own_call"}
-
-
-async def test_papers_count_at_the_end_of_the_window(
-    session: AsyncSession, staff: Actor
-) -> None:
-    start = await factories.tomorrow(session, 23)
-    window: dict[str, Any] = {
-        "wanted_from": start,
-        "wanted_to": start + timedelta(minutes=45),
-    }
-    day = start.date()
-    valid = await factories.doctor(session, profile={"licence_expires_on": day})
-    made = await factories.booking(session, **window)
-    await assignments.assign(session, staff, made.id, valid.id, 1, start)
-    over_midnight = start + timedelta(minutes=40)
-    with pytest.raises(DoctorNotEligible):
-        await assignments.replan(session, staff, made.id, over_midnight, 2)
-
-
-async def test_duty_matters_within_two_hours_only(
-    session: AsyncSession, staff: Actor
-) -> None:
-    doctor = await factories.doctor(session, on_duty=False)
-    made = await factories.booking(session)
-    start = await clock.now(session) + timedelta(hours=4)
-    await assignments.assign(session, staff, made.id, doctor.id, 1, start)
-    soon = await clock.now(session) + timedelta(hours=1)
-    with pytest.raises(DoctorNotEligible):
-        await assignments.replan(session, staff, made.id, soon, 2)
-
-
 async def test_replan_moves_the_window(session: AsyncSession, staff: Actor) -> None:
     doctor = await factories.doctor(session)
     made = await factories.assigned(
@@ -385,81 +256,3 @@ async def test_a_declined_call_goes_to_others_only(
     with pytest.raises(DoctorNotEligible):
         await assignments.assign(session, staff, made.id, doctor.id, 3)
     await assignments.assign(session, staff, made.id, other.id, 3)
-
-
-class TestUndo:
-    """Taking back one's last command."""
-
-    async def test_of_an_assignment(self, session: AsyncSession, staff: Actor) -> None:
-        doctor = await factories.doctor(session)
-        made = await factories.assigned(
-            session, doctor, await factories.dispatcher(session)
-        )
-        await assignments.undo(session, staff, made.id, 2)
-        await settle(session)
-        assert (made.status, made.version) == (Status.PENDING, 3)
-        await assignments.assign(session, staff, made.id, doctor.id, 3)
-
-    async def test_of_a_reassignment(self, session: AsyncSession, staff: Actor) -> None:
-        first, second = await factories.doctor(session), await factories.doctor(session)
-        made = await factories.assigned(
-            session, first, await factories.dispatcher(session)
-        )
-        await assignments.reassign(session, staff, made.id, second.id, 2)
-        await assignments.undo(session, staff, made.id, 3)
-        await settle(session)
-        assert made.status is Status.ASSIGNED
-        assert (await turn_of(session, made)).doctor_id == first.id
-        await assignments.undo(session, staff, made.id, 4)
-        assert (await turn_of(session, made)).doctor_id == second.id
-
-    async def test_when_the_first_doctor_is_taken_meanwhile(
-        self, session: AsyncSession, staff: Actor
-    ) -> None:
-        first, second = await factories.doctor(session), await factories.doctor(session)
-        dispatcher = await factories.dispatcher(session)
-        made = await factories.assigned(session, first, dispatcher)
-        await assignments.reassign(session, staff, made.id, second.id, 2)
-        await factories.assigned(session, first, dispatcher)
-        await assignments.undo(session, staff, made.id, 3)
-        await settle(session)
-        assert (made.status, made.version) == (Status.PENDING, 4)
-
-    async def test_there_may_be_nothing_to_undo(
-        self, session: AsyncSession, staff: Actor
-    ) -> None:
-        doctor = await factories.doctor(session)
-        made = await factories.assigned(
-            session, doctor, await factories.dispatcher(session)
-        )
-        await visits.accept(session, as_doctor(doctor), made.id)
-        with pytest.raises(StaleVersion):
-            await assignments.undo(session, staff, made.id, 2)
-        with pytest.raises(IllegalTransition):
-            await assignments.undo(session, staff, made.id, 3)
-
-
-class TestBlocking:
-    """A doctor who is being blocked loses what has not begun."""
-
-    async def test_only_visits_not_begun(self, session: AsyncSession) -> None:
-        doctor = await factories.doctor(session)
-        dispatcher = await factories.dispatcher(session)
-        begun = await factories.booking_in(
-            session, Status.EN_ROUTE, doctor=doctor, dispatcher=dispatcher
-        )
-        waiting = [
-            await factories.assigned(session, doctor, dispatcher) for _ in range(2)
-        ]
-        curator = await factories.person(session, Role.CURATOR)
-        actor = as_staff(curator, Role.CURATOR)
-        lost = await assignments.unassign_all(session, actor, doctor.id, "Проверка")
-        await settle(session)
-        assert {each.id for each in lost} == {each.id for each in waiting}
-        assert all(each.status is Status.PENDING for each in lost)
-        assert begun.status is Status.EN_ROUTE
-
-    async def test_not_everybody_may(self, session: AsyncSession, staff: Actor) -> None:
-        doctor = await factories.doctor(session)
-        with pytest.raises(Forbidden):
-            await assignments.unassign_all(session, staff, doctor.id, "x")

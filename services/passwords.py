@@ -5,6 +5,7 @@ import importlib.util
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import chain, pairwise
 from pathlib import Path
 
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -79,7 +80,7 @@ def demand_strong(
             shortest=shortest,
             longest=LONGEST,
         )
-    elif lowered in common() or len(set(lowered)) < 3:
+    elif lowered in common() or _is_pattern(lowered):
         text = gettext("This password is among the first that anybody would try.")
     elif any(lowered == str(each).lower() for each in unlike if each):
         text = gettext(
@@ -90,11 +91,18 @@ def demand_strong(
     raise ValidationFailed(errors=[{"field": field, "message": text}])
 
 
+def _is_pattern(word: str) -> bool:
+    """Tell a word made of one short piece, of two letters, or of steps of one."""
+    steps = {ord(after) - ord(before) for before, after in pairwise(word)}
+    repeats = (word + word).find(word, 1) < len(word)
+    return repeats or len(set(word)) < 3 or steps in ({1}, {-1})
+
+
 @cache
 def common() -> frozenset[str]:
-    """The passwords that leaks hold most often, as far as they are long enough.
+    """The words and passwords that leaks hold most often, if they are long enough.
 
-    The list ships with zxcvbn (MIT). Only its data file is run, because the
+    The lists ship with zxcvbn (MIT). Only its data file is run, because the
     package itself would keep dictionaries of names and films in memory for ever.
     """
     package = importlib.util.find_spec("zxcvbn")
@@ -106,5 +114,6 @@ def common() -> frozenset[str]:
         raise ImportError("zxcvbn.frequency_lists")
     lists = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(lists)
-    words = lists.FREQUENCY_LISTS["passwords"]
+    # A word stands in one list only, where it is most frequent: all are needed.
+    words = chain.from_iterable(lists.FREQUENCY_LISTS.values())
     return frozenset(word.lower() for word in words if len(word) >= SHORTEST)

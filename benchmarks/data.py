@@ -70,6 +70,18 @@ def ready(server: str, size: Size, told: Progress) -> str:
     return text
 
 
+def copied(server: str, size: Size) -> str:
+    """Make a throw-away copy: a bench that writes finds the same data each time."""
+    name = f"{size.database}_copy"
+    plain = make_url(server).set(drivername="postgresql", database="postgres")
+    admin_url = plain.render_as_string(hide_password=False)
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {size.database}")
+    url = make_url(server).set(database=name)
+    return url.render_as_string(hide_password=False)
+
+
 async def _load(url: str, size: Size, told: Progress) -> None:
     engine, chance = make_engine(url, get_settings()), random.Random(size.bookings)
     bar = told.add_task(

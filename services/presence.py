@@ -47,7 +47,9 @@ async def watch(
     target = booking_id or BOARD
     left = await session.execute(
         sa.delete(Presence)
-        .where(col(Presence.user_id) == actor.user_id, col(Presence.booking_id) != target)
+        .where(
+            col(Presence.user_id) == actor.user_id, col(Presence.booking_id) != target
+        )
         .returning(col(Presence.id))
     )
     row = insert(Presence).values(

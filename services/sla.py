@@ -78,7 +78,9 @@ async def thresholds(session: AsyncSession) -> Thresholds:
     wanted = [lead, *scheduled, *(key for pair in keys.values() for key in pair)]
     values = await settings.get_many(session, wanted)
     return Thresholds(
-        by_priority={each: (values[warn], values[red]) for each, (warn, red) in keys.items()},
+        by_priority={
+            each: (values[warn], values[red]) for each, (warn, red) in keys.items()
+        },
         scheduled=(values[scheduled[0]], values[scheduled[1]]),
         lead_minutes=values[lead] * 60,
     )

@@ -60,9 +60,9 @@ def _object(entry: Entry) -> Any:
     event = entry.event
     if event.object_id is None:
         return event.object_type
-    return Markup('{} <a class="cell-link" href="?object={}">{}…</a>').format(
-        event.object_type, event.object_id, str(event.object_id)[-8:]
-    )
+    return Markup(
+        '{} <a class="cell-link" href="/admin/journal/list?object={}">{}…</a>'
+    ).format(event.object_type, event.object_id, str(event.object_id)[-8:])
 
 
 def _same(column: Any) -> Any:

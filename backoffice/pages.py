@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from sqladmin import BaseView, expose
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import NoMatchFound
 
 from services.permissions import Permission
 from services.staff_sessions import Staff
@@ -62,11 +61,3 @@ def local_path(request: Request, candidate: str | None) -> str | None:
     path = candidate.removeprefix(base)
     inside = path == "/admin" or path.startswith("/admin/")
     return path if inside and "\\" not in path and "\n" not in path else None
-
-
-def address(request: Request, name: str, **parts: Any) -> str:
-    """The path of a page of the console by its route name, without the host."""
-    try:
-        return str(request.url_for(f"admin:{name}", **parts).path)
-    except NoMatchFound:
-        return str(request.url_for(f"admin:view-{name}", **parts).path)

@@ -148,9 +148,10 @@ async def respond(request: Request, error: Exception) -> Response:
     known = understand(error)
     if wants_json(request):
         return as_json(known)
+    inside = getattr(request.state, "staff", None) is not None
     response: Response = await request.app.state.console.templates.TemplateResponse(
         request,
-        "error.html",
+        "error.html" if inside else "error_at_the_door.html",
         {"status_code": known.status, "message": known.message},
         status_code=known.status,
     )

@@ -13,13 +13,16 @@ from starlette.requests import Request
 from backoffice import cells, formats, staff_pages
 from backoffice.commands import Call, Done, command
 from backoffice.filters import Choice, Either
+from backoffice.pages import staff_of
 from backoffice.tables import TableView
 from models import Role, RoleGrant, User
 from models.role_grant import STAFF_ROLES
 from services import roles, staff
+from services.edges import in_transaction
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
 from services.phones import complete_phone, masked_phone
+from services.sensitive_reads import journal_read
 
 LIVE = col(RoleGrant.revoked_at).is_(None)
 HELD = sa.and_(col(RoleGrant.user_id) == col(User.id), LIVE)
@@ -140,6 +143,7 @@ class UsersView(TableView, model=User):
         """Add the history of grants and the roles that may be given."""
         context = await super().details_context(request)
         person: Person = context["dressed"]
+        await self._journal(request, person)
         grants = await self._run_query(
             sa.select(RoleGrant)
             .where(col(RoleGrant.user_id) == person.id)
@@ -156,6 +160,16 @@ class UsersView(TableView, model=User):
         is_staff = bool(STAFF_ROLES & set(person.roles))
         more = {"grants": grants, "free": free, "mine": mine, "is_staff": is_staff}
         return context | more
+
+    async def _journal(self, request: Request, person: Person) -> None:
+        """Looking at a patient leaves a line before anything is shown."""
+        if Role.PATIENT not in person.roles:
+            return
+        actor = staff_of(request).actor
+        await in_transaction(
+            request.app.state.sessions,
+            lambda session: journal_read(session, actor, "user", person.id, "patient"),
+        )
 
     @command("/{pk}/block", Permission.USER_BLOCK)
     async def block(self, session: AsyncSession, call: Call) -> Done:

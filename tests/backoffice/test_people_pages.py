@@ -118,6 +118,24 @@ async def test_a_person_is_blocked_let_in_and_given_a_new_password(
     assert await passwords.verify(secret, user.password_hash)
 
 
+async def test_looking_at_a_patient_is_journalled_once(
+    admin: Browser, sessions: Sessions
+) -> None:
+    async with transaction(sessions) as session:
+        patient, clerk = (
+            await factories.patient(session),
+            await factories.person(session),
+        )
+    for _ in range(2):
+        for user in (patient, clerk):
+            await admin.page(f"/users/details/{user.id}")
+    query = sa.select(col(AuditEvent.object_id)).where(
+        col(AuditEvent.action) == "read.patient"
+    )
+    async with transaction(sessions) as session:
+        assert (await session.scalars(query)).all() == [patient.id]
+
+
 async def test_one_does_not_find_buttons_against_oneself(admin: Browser) -> None:
     page = await admin.page(f"/users/details/{admin.user.id}")
     assert "/block" not in page

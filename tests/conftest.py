@@ -21,6 +21,7 @@ from services.config import Profile, Settings, use_settings
 from services.database import Sessions, make_engine, make_sessions
 from services.embedded_postgres import EmbeddedPostgres
 
+ROOT = Path(__file__).parent
 TEMPLATE = "tot_template"
 SERVER = "TOT_TEST_SERVER"
 
@@ -51,6 +52,23 @@ def pytest_configure(config: pytest.Config) -> None:
     migrations.upgrade(template.render_as_string(hide_password=False))
     os.environ[SERVER] = url
     config.add_cleanup(lambda: os.environ.pop(SERVER, None))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever lives in tests/browser opens a browser."""
+    for item in items:
+        if "browser" in item.path.relative_to(ROOT).parts[:-1]:
+            item.add_marker("browser")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Browser tests need Chromium; the check of a new machine insists on them."""
+    if item.get_closest_marker("browser") and shutil.which("chromium") is None:
+        reason = "Chromium is missing (Debian: apt-get install chromium)"
+        if os.environ.get("TOT_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

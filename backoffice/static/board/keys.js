@@ -45,7 +45,8 @@ const ACTS = {
 const help = () => id("help").showModal()
 
 function press(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey) return
+  // Under the form of a new call no key may reach the board.
+  if (event.ctrlKey || event.altKey || event.metaKey || $(".nc-layer")) return
   if (id("dialog").open) return send.dialogKey(event)
   if (event.code === "Escape") return escape()
   if (id("help").open || event.target.closest("input, textarea, select")) return

@@ -209,7 +209,7 @@ async def test_a_patient_sees_the_shown_doctor_and_the_extras(
     assert view.items == []
 
 
-@pytest.mark.parametrize("status", set(Status) - {Status.EN_ROUTE})
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.EN_ROUTE}))
 async def test_the_position_is_shared_on_the_way_only(
     session: AsyncSession, status: Status
 ) -> None:

@@ -326,3 +326,17 @@ async def test_an_empty_queue_says_so(stage: Stage) -> None:
         await page.reload()
         await expect(page.locator("#q-empty")).to_contain_text("Очередь пуста")
         await expect(page.locator("#side-empty")).to_contain_text("Вызов не выбран")
+
+
+async def test_another_day_shows_its_own_visits(stage: Stage) -> None:
+    call, doctor = stage.calls[0], stage.people["Ким"]
+    await stage.assign(call, doctor)
+    bar = f'.bar[data-call="{call.id}"]'
+    async with stage.board(**WIDE) as page:
+        await expect(page.locator(bar)).to_have_count(1)
+        await page.locator(".day a").last.click()
+        await expect(page.locator(".cand").first).to_be_visible()
+        await expect(page.locator("#d-count")).to_have_text("3")
+        assert "day=" in page.url
+        await expect(page.locator(".fresh")).to_have_attribute("data-state", "live")
+        await expect(page.locator("#toasts .t")).to_have_count(0)

@@ -1,5 +1,5 @@
 // The link to the stream, and an honest judgement of how fresh the board is.
-import { $, boot, clock, id, now, on, setClock, t, tell } from "./base.js"
+import { $, ask, boot, clock, id, now, on, setClock, t, tell } from "./base.js"
 import { Source } from "./source.js"
 
 let beat = Date.now(), said, polled, fails = 0, until = 0, down, send, leaving
@@ -68,6 +68,12 @@ export function judge() {
 export function start() {
   connect()
   setInterval(judge, 1000)
+  // Another day has no stream of its own; it is looked at again now and then.
+  const otherDay = async () => {
+    const { ok, body } = await ask(`snapshot${location.search}`, { headers: { "X-Background": "1" } })
+    if (ok) tell("snapshot", body)
+  }
+  if (boot.day !== boot.today) otherDay().then(() => setInterval(otherDay, 30000))
   addEventListener("visibilitychange", judge)
   id("retry").addEventListener("click", retry)
   on("signed-out", () => {

@@ -146,7 +146,11 @@ function click(event) {
 }
 
 on("refused", body => toast(body.detail ?? t("failed"), "", true))
-on("caught-up", n => n && toast(t("restored"), plural("updated", n)))
+// The reconnect of every few minutes is silent; only a loss that was shown is ended aloud.
+let behind = 0
+on("stale", () => { behind = 0 })
+on("caught-up", n => { behind += n })
+on("restored", () => setTimeout(() => toast(t("restored"), behind ? plural("updated", behind) : ""), 600))
 
 export function start() {
   for (const box of [id("side"), id("queue"), dialog]) box.addEventListener("click", click)

@@ -50,7 +50,7 @@ on("snapshot", snapshot => {
   const first = !state.ready
   let changed = 0
   for (const [kind, table] of [["calls", calls], ["doctors", doctors]]) {
-    if (kind === "doctors" && snapshot.day !== state.day && !first) continue
+    if (kind === "doctors" && snapshot.day !== state.day) continue
     const listed = new Set(snapshot[kind].map(row => row.id))
     for (const [key, row] of table)
       if (!listed.has(key) && row.seq <= snapshot.seq) {

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, cast
 
 import sqlalchemy as sa
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from sqladmin import ModelView
 from sqladmin.authorization import Action
 from sqladmin.pagination import Pagination
@@ -15,10 +15,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 
 from backoffice import problems
-from backoffice.cells import EMPTY
 from backoffice.forms import PlainConverter
 from backoffice.i18n import LocalForm
 from backoffice.pages import staff_of
+from backoffice.rows import rows_html
 from services import plain_tables
 from services.database import Sessions
 from services.edges import in_transaction
@@ -31,8 +31,6 @@ SHORTEST_SEARCH = 3
 LONGEST_SEARCH = 100
 
 Cell = Callable[[Any], Any]
-LINK = Markup('<a class="row-link" href="{}">{}</a>')
-EMPTY_CELL = Markup(" data-empty")
 
 
 class NotSaved(Exception):
@@ -204,28 +202,8 @@ class TableView(ModelView):
         return str(self.search_hint)
 
     def body(self, request: Request, rows: Sequence[Any]) -> Markup:
-        """Draw the rows of the list as one piece.
-
-        A template would yield thousands of pieces through five levels of blocks.
-        """
-        columns = [
-            (draw, _attributes(self, name, str(self.label(name)), place))
-            for place, (name, draw) in enumerate(self.cells.items())
-        ]
-        return Markup("").join(self._row(request, row, columns) for row in rows)
-
-    def _row(
-        self, request: Request, row: Any, columns: Sequence[tuple[Cell, Markup]]
-    ) -> Markup:
-        address = self.row_address(request, row)
-        parts: list[str] = []
-        for draw, attributes in columns:
-            value = escape(draw(row))
-            if not parts and address:
-                value = LINK.format(address, value)
-            empty = EMPTY_CELL if value == EMPTY else ""
-            parts.append(f"<td{attributes}{empty}>{value}</td>")
-        return Markup(f"<tr>{''.join(parts)}</tr>")  # noqa: S704 - escaped above
+        """Draw the rows of the list as one piece."""
+        return rows_html(self, request, rows)
 
     def facts_of(self, row: Any) -> Sequence[tuple[str, Any]]:
         """Label and drawn value of each line of the details page."""
@@ -288,13 +266,6 @@ class TableView(ModelView):
         short = bool(term) and not term.isdigit() and len(term) < SHORTEST_SEARCH
         hint = gettext("Type at least {count} characters.", count=SHORTEST_SEARCH)
         return {"search_note": hint if short else "", "view": self}
-
-
-def _attributes(view: TableView, name: str, label: str, place: int) -> Markup:
-    kinds = {"is-num": name in view.numbers, "wraps": name in view.wraps}
-    words = " ".join(kind for kind, on in kinds.items() if on)
-    named = Markup(' data-label="{}"').format(label) if place else Markup("")
-    return Markup(' class="{}"').format(words) + named if words else named
 
 
 def moment_of(raw: Any) -> datetime | None:

@@ -46,6 +46,8 @@ class StockPrices(ModelView, model=PriceItem):
 class StockClinics(ModelView, model=ClinicProfile):
     """Scoped as the documentation says, yet deletes what lies outside the scope."""
 
+    column_searchable_list: ClassVar[list[Any]] = ["name"]
+
     def details_query(self, request: Request) -> Any:
         return super().details_query(request).where(col(ClinicProfile.active))
 
@@ -198,10 +200,25 @@ async def test_a_malformed_id_is_not_found(
 async def test_a_nul_in_the_search_is_no_crash(
     stock: AsyncClient, admin: Browser
 ) -> None:
-    class Searched(ModelView, model=ClinicProfile):
-        column_searchable_list: ClassVar[list[Any]] = ["name"]
-
+    there = await stock.get("/admin/clinic-profile/list?search=%00x")
+    assert there.status_code == 500
     assert (await admin.get("/clinics/list?search=%00x")).status_code == 200
+
+
+async def test_a_long_list_is_not_counted_to_its_end(
+    stock: AsyncClient, admin: Browser, sessions: Sessions
+) -> None:
+    async with transaction(sessions) as session:
+        for _ in range(30):
+            await factories.clinic(session)
+    assert "of 30" in (await stock.get("/admin/clinic-profile/list")).text
+    view = next(v for v in admin_views(admin) if v.identity == "clinics")
+    type(view).count_cap = lambda *_: 27
+    try:
+        page = await admin.page("/clinics/list?page=2")
+    finally:
+        del type(view).count_cap
+    assert "26–30 из более 27" in page
 
 
 async def test_an_untouched_save_keeps_an_enumeration(

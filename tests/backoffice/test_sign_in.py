@@ -5,12 +5,14 @@ import re
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
-from httpx import AsyncClient, Response
+from httpx import ASGITransport, AsyncClient, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col
 
+from backoffice.app import create_app
 from models import AuditEvent, Role, RoleGrant, StaffSession, User
 from services import passwords
+from services.config import Settings
 from services.database import Sessions
 from services.edges import transaction
 from services.errors import InvalidCredentials
@@ -180,6 +182,25 @@ async def test_the_language_is_asked_for_remembered_and_kept_with_the_person(
     for path, field in (("/me/language", "language"), ("/me/theme", "theme")):
         wrong = await admin.post(path, **{field: "xx", "_headers": SCRIPT})
         assert wrong.status_code == 422
+
+
+async def test_under_https_the_cookie_is_bound_to_the_host(
+    settings: Settings, database_url: str, sessions: Sessions
+) -> None:
+    user = await member(sessions)
+    secure = settings.model_copy(update={"base_url": "https://testserver"})
+    app = create_app(secure, database_url)
+    transport = ASGITransport(app)
+    base = "https://testserver"
+    async with AsyncClient(transport=transport, base_url=base) as client:
+        answer = await knock(client, str(user.email))
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith("__Host-tot_staff=")
+        assert cookie.endswith("; HttpOnly; Path=/; SameSite=lax; Secure")
+        hsts = answer.headers["strict-transport-security"]
+        assert hsts == "max-age=31536000; includeSubDomains"
+        assert "csrf-token" in (await client.get("/admin/")).text
+    await app.state.engine.dispose()
 
 
 async def test_the_theme_is_kept_with_the_person(admin: Browser) -> None:

@@ -46,7 +46,8 @@ CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Lang
 def install_api(app: FastAPI, settings: Settings) -> None:
     """Add the API to the application, inside the layers it has already."""
     for router in ROUTERS:
-        app.include_router(router)
+        # Included as they are: FastAPI walks included routers anew at each request.
+        app.router.routes.extend(router.routes)
     for kind in (DomainError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, problems.handle)
     app.user_middleware += _middleware(settings)

@@ -19,7 +19,8 @@ from services.database import Sessions
 from services.edges import transaction
 from tests import factories
 from tests.api.helpers import signed_in
-from tests.api.test_accounts import DOOR, FACTS
+from tests.api.test_addresses import DOOR
+from tests.api.test_profiles import FACTS
 
 # Who calls: nobody; staff with a token that they cannot get; the patient whose
 # booking and address it is, another patient; the doctor whose visit it is, another

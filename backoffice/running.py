@@ -67,12 +67,21 @@ def serve(settings: Settings, *, worker: bool, log_file: Path | None = None) -> 
             child.stop()
 
 
+class Server(uvicorn.Server):
+    """Ends the streams of open boards first, or each stop would wait for them."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Send the boards away, then stop as usual."""
+        self.config.loaded_app.state.board_feed.close()
+        await super().shutdown(sockets)
+
+
 def run_app(settings: Settings, log_file: Path | None = None) -> int:
     """Run uvicorn in this process."""
     configure_logs(settings.log_level)
     if log_file is not None:
         _log_to(log_file)
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             "backoffice.app:create_app",
             factory=True,

@@ -18,6 +18,7 @@ from models import (
     ClinicMember,
     ClinicProfile,
     DoctorProfile,
+    DoctorState,
     PatientProfile,
     PriceItem,
     RoleGrant,
@@ -28,7 +29,7 @@ from models.booking import Status
 from models.booking_words import CallType, CancelReason
 from models.price_item import PriceKind
 from models.role_grant import Role
-from services import assignments, bookings, clock, duty, visits
+from services import assignments, bookings, clock, visits
 from services.actor import SYSTEM_ID, Actor, Via
 from services.booking_drafts import BookingDraft, PatientDraft
 from services.inputs import AddressInput
@@ -71,6 +72,7 @@ async def person(session: AsyncSession, *roles: Role, **facts: Any) -> User:
         | facts
     )
     session.add(user)
+    # Nothing but a flush puts the person before their roles.
     await session.flush()
     for role in roles:
         session.add(RoleGrant(user_id=user.id, role=role, granted_by=SYSTEM_ID))
@@ -119,11 +121,12 @@ async def doctor(
         "rating": None,
     }
     session.add(DoctorProfile(user_id=user.id, **(settled | (profile or {}))))
-    await session.flush()
-    if on_duty:
-        await duty.set_duty(session, as_doctor(user), True)
+    state = DoctorState(doctor_id=user.id, on_duty=on_duty, duty_changed_at=now)
     if point is not None:
-        await duty.set_position(session, as_doctor(user), *point)
+        state.latitude, state.longitude = point
+        state.position_at = now
+    session.add(state)
+    await session.flush()
     return user
 
 

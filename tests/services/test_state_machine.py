@@ -159,8 +159,8 @@ ACTS: dict[str, Act] = {
 }
 
 EVERYTHING = """
-SELECT (SELECT json_agg(b ORDER BY id) FROM booking b)::text,
-       (SELECT json_agg(a ORDER BY id) FROM assignment a)::text,
+SELECT (SELECT md5(json_agg(b ORDER BY id)::text) FROM booking b),
+       (SELECT md5(json_agg(a ORDER BY id)::text) FROM assignment a),
        (SELECT count(*) FROM booking_event), (SELECT count(*) FROM audit_event),
        (SELECT count(*) FROM booking_item),
        (SELECT count(*) FROM jobs.procrastinate_jobs)

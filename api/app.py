@@ -24,6 +24,7 @@ from api import (
     visits,
 )
 from api.front import Front
+from api.idempotency import KEY_PATTERN
 from services.config import Settings
 from services.errors import DomainError
 
@@ -78,5 +79,22 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = problems.Problem.model_json_schema()
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
+        for path in document["paths"].values():
+            if "security" in path.get("post", {}):
+                _declare_key(path["post"])
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _declare_key(operation: dict[str, Any]) -> None:
+    """Every POST of somebody known takes an idempotency key, and may be its twin."""
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "The same key and body get the first answer again, for 24 hours.",
+        "schema": {"type": "string", "pattern": KEY_PATTERN},
+    }
+    operation.setdefault("parameters", []).append(key)
+    for status, declared in problems.problems(409).items():
+        operation["responses"].setdefault(str(status), declared)

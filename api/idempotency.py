@@ -15,7 +15,8 @@ from services.tokens import Claims
 
 HEADER = "idempotency-key"
 REPLAYED = "Idempotency-Replayed"
-KEY = re.compile(r"[0-9A-Za-z_.-]{1,64}", re.ASCII)
+KEY_PATTERN = "^[0-9A-Za-z_.-]{1,64}$"
+KEY = re.compile(KEY_PATTERN, re.ASCII)
 LONGEST_PATH = 300
 _CLAIM = "tot.idempotency"
 

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from pydantic import Field, StringConstraints
@@ -52,16 +52,18 @@ class Registration(Input):
     consents: Annotated[list[ConsentInput], Field(min_length=1, max_length=20)]
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    # An absent field keeps its value, so no default may be promised.
+    schema.pop("default", None)
+
+
 class CardChanges(Input):
-    """What one may change about oneself.
+    """What one may change about oneself; absent fields stay as they are."""
 
-    The defaults are never used: absent fields stay as they are.
-    """
-
-    first_name: Name = "-"
-    last_name: Name = "-"
-    middle_name: Name | None = None
-    locale: Literal["ru", "en"] = "ru"
+    first_name: Name = Field("", json_schema_extra=_without_default)
+    last_name: Name = Field("", json_schema_extra=_without_default)
+    middle_name: Name | None = Field(None, json_schema_extra=_without_default)
+    locale: Literal["ru", "en"] = Field("ru", json_schema_extra=_without_default)
 
 
 @dataclass(frozen=True)

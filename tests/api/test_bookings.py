@@ -426,3 +426,46 @@ async def test_the_conclusion_appears_after_the_visit(
     shown = (await client.get(f"/v1/bookings/{booking_id}", headers=headers)).json()
     assert (shown["conclusion"], shown["actual_minutes"]) == ("ОРВИ", 30)
     assert shown["completed_at"] is not None
+
+
+@pytest.mark.parametrize(
+    "field", ["final_price", "estimated_price", "paid_kopecks", "payment_state"]
+)
+async def test_seed_hole_no_client_sets_money(
+    client: AsyncClient, patient: dict[str, str], field: str
+) -> None:
+    refused = await client.post(
+        "/v1/bookings", json=call(**{field: 1}), headers=patient
+    )
+    assert wrong_fields(refused) == {field}
+    made = await booked(client, patient)
+    for name, value in made.items():
+        if name.endswith("_kopecks"):
+            assert type(value) is int
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/payments/{id}/complete"),
+        ("POST", "/v1/payments/{id}/refund"),
+        ("PUT", "/v1/payments/{id}"),
+        ("PUT", "/v1/wallets/{id}"),
+        ("POST", "/deposit"),
+        ("GET", "/test-auth"),
+        ("PUT", "/v1/bookings/{id}"),
+        ("DELETE", "/v1/bookings/{id}"),
+        ("POST", "/v1/bookings/{id}/assign"),
+        ("POST", "/v1/bookings/{id}/complete"),
+    ],
+)
+async def test_seed_hole_the_old_doors_are_gone(
+    client: AsyncClient, patient: dict[str, str], method: str, path: str
+) -> None:
+    made = await booked(client, patient)
+    where = path.format(id=made["id"])
+    for headers in ({}, patient):
+        answer = await client.request(method, where, json={}, headers=headers)
+        assert answer.status_code in {401, 404, 405}
+    again = await client.get(f"/v1/bookings/{made['id']}", headers=patient)
+    assert again.json() == made

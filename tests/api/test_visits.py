@@ -315,3 +315,24 @@ async def test_a_clash_tells_everything(
     assert is_problem(third, 409, "doctor_not_eligible")["reasons"] == ["blocked"]
     async with sessions() as session:
         assert (await session.get_one(Booking, calls[1].id)).status is Status.PENDING
+
+
+async def test_seed_hole_no_doctor_sets_a_price(scene: Scene) -> None:
+    await scene.do("start")
+    report = {"actual_minutes": 30, "conclusion": "ОРВИ"}
+    for field in ("final_price", "price_kopecks", "price"):
+        refused = await scene.do("complete", **report, **{field: 1})
+        assert wrong_fields(refused) == {field}
+    assert (await scene.read()).json()["status"] == "in_progress"
+
+
+async def test_seed_hole_identity_headers_open_no_visit(
+    scene: Scene, sessions: Sessions
+) -> None:
+    async with transaction(sessions) as session:
+        other = await factories.doctor(session)
+    spoofed = {"X-User-ID": str(scene.doctor.id), "X-User-Role": "doctor"}
+    headers = await signed_in(sessions, other) | spoofed
+    path = f"/v1/visits/{scene.call.id}"
+    is_problem(await scene.client.get(path, headers=headers), 404, "not_found")
+    is_problem(await scene.client.get(path, headers=spoofed), 401, "unauthenticated")

@@ -45,7 +45,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from backoffice import problems
 from backoffice.authorization import do
-from backoffice.pages import local_path, staff_of
+from backoffice.pages import local_path, readable, staff_of
 from services import staff_sessions
 from services.actor import Actor
 from services.edges import in_transaction
@@ -158,8 +158,9 @@ class Call:
     def back(self) -> str:
         """Where the form was: its `next` field, else the page it was sent from."""
         here = self.request
-        wanted = local_path(here, self.text("next"))
-        return wanted or local_path(here, here.headers.get("referer")) or "/admin/"
+        wanted = (self.text("next"), here.headers.get("referer"))
+        found = (readable(here, local_path(here, each)) for each in wanted)
+        return next(filter(None, found), "/admin/")
 
 
 Work = Callable[[Any, AsyncSession, Call], Awaitable[Done]]

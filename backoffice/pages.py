@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from sqladmin import BaseView, expose
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from services.permissions import Permission
 from services.staff_sessions import Staff
@@ -61,3 +62,14 @@ def local_path(request: Request, candidate: str | None) -> str | None:
     path = candidate.removeprefix(base)
     inside = path == "/admin" or path.startswith("/admin/")
     return path if inside and "\\" not in path and "\n" not in path else None
+
+
+def readable(request: Request, address: str | None) -> str | None:
+    """Keep an address that can be opened: an answer to a POST has none of its own."""
+    if address is None:
+        return None
+    path = address.partition("?")[0]
+    scope = {**request.scope, "method": "GET", "path": path}
+    routes = request.app.router.routes
+    opens = any(route.matches(scope)[0] is Match.FULL for route in routes)
+    return address if opens else None

@@ -51,7 +51,9 @@ def _login_address(request: Request) -> str:
     return f"/admin/login?next={wanted}" if wanted else "/admin/login"
 
 
-async def show(request: Request, error: DomainError | None = None) -> Response:
+async def show(
+    request: Request, error: DomainError | None = None, username: str = ""
+) -> Response:
     """Draw the sign-in page."""
     console = request.app.state.console
     response: Response = await console.templates.TemplateResponse(
@@ -59,6 +61,7 @@ async def show(request: Request, error: DomainError | None = None) -> Response:
         "login.html",
         {
             "error": error.message if error else None,
+            "username": username,
             "next": local_path(request, request.query_params.get("next")) or "",
         },
         status_code=error.status if error else 200,
@@ -71,17 +74,15 @@ async def show(request: Request, error: DomainError | None = None) -> Response:
 async def sign_in(request: Request) -> Response:
     """Check the password and give the browser a session with a new id."""
     form = await request.form(max_files=0, max_fields=10)
+    login = str(form.get("username", ""))[:LONGEST].strip()
+    password = str(form.get("password", ""))[:LONGEST]
     try:
-        token = await _token(
-            request,
-            str(form.get("username", ""))[:LONGEST].strip(),
-            str(form.get("password", ""))[:LONGEST],
-        )
+        token = await _token(request, login, password)
     except DomainError as error:
         return (
             problems.as_json(error)
             if problems.wants_json(request)
-            else (await show(request, error))
+            else (await show(request, error, login))
         )
     target = local_path(request, str(form.get("next", ""))) or "/admin/"
     response = RedirectResponse(target, 303)

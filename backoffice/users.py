@@ -24,6 +24,7 @@ from services.permissions import Permission
 from services.phones import complete_phone, masked_phone
 from services.sensitive_reads import journal_read
 
+LANGUAGES = {"ru": "Русский", "en": "English"}
 LIVE = col(RoleGrant.revoked_at).is_(None)
 HELD = sa.and_(col(RoleGrant.user_id) == col(User.id), LIVE)
 
@@ -102,7 +103,7 @@ class UsersView(TableView, model=User):
         "last_name": lambda row: row.user.full_name,
         "phone": lambda row: formats.phone(row.user.phone),
         "email": lambda row: cells.either(row.user.email),
-        "locale": lambda row: row.user.locale,
+        "locale": lambda row: LANGUAGES[row.user.locale],
         "created_at": lambda row: formats.full_moment(row.user.created_at),
         "blocked_at": _state,
         "blocked_reason": lambda row: cells.either(row.user.blocked_reason),

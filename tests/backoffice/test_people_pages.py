@@ -118,6 +118,26 @@ async def test_a_person_is_blocked_let_in_and_given_a_new_password(
     assert await passwords.verify(secret, user.password_hash)
 
 
+async def test_a_command_never_leads_to_an_address_that_cannot_be_opened(
+    admin: Browser,
+) -> None:
+    """The page with a one-time password is the answer to a POST."""
+    here = "http://testserver/admin"
+    for referer, reached in (
+        (f"{here}/journal/list?action=x", "/admin/journal/list?action=x"),
+        (f"{here}/staff", "/admin/"),
+        (f"{here}/users/{admin.user.id}/password", "/admin/"),
+        (f"{here}/logout", "/admin/"),
+        ("http://evil.example/admin/me", "/admin/"),
+    ):
+        answer = await admin.post(
+            "/me/theme", theme="dark", _headers={"referer": referer}
+        )
+        assert answer.headers["location"] == reached
+    wanted = await admin.post("/me/theme", theme="dark", next="/admin/me")
+    assert wanted.headers["location"] == "/admin/me"
+
+
 async def test_looking_at_a_patient_is_journalled_once(
     admin: Browser, sessions: Sessions
 ) -> None:

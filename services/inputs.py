@@ -27,6 +27,7 @@ _INVISIBLE = {
 }
 _KEPT = {"\n", "\t", "\r"}
 FIRST_DAY = date(1900, 1, 1)
+LONGEST_EMAIL = 254
 
 
 def clean_text(value: str) -> str:
@@ -51,6 +52,8 @@ def _phone(value: object) -> str:
 
 def _email(value: object) -> str:
     """Accept one spelling of each address: ASCII before the @, small letters."""
+    if isinstance(value, str) and len(value) > LONGEST_EMAIL:
+        raise ValueError(gettext("This is not an e-mail address"))
     try:
         checked = validate_email(
             value,  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """What never reaches an endpoint: large, deep and poisoned requests."""
 
 import json
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 
@@ -216,3 +217,37 @@ async def test_after_the_body_only_the_leaving_of_the_client_is_news(
         {"type": "http.request", "body": b"abc", "more_body": False},
         {"type": "http.disconnect"},
     ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'"' + b'\\"' * 450_000 + b"[" * 40,
+        b"[" * 33 + b'"\\' * 300_000,
+        b"[" + b"[]," * 300_000 + b"[]]",
+        b'{"login": "' + b"\\\\" * 400_000 + b'"}' + b"[]" * 40,
+        b'{"email": "' + b"a" * 900_000 + b'@example.com"}',
+        b'{"email": "a@' + b"a." * 400_000 + b'com"}',
+        b'{"phone": "' + b"7" * 900_000 + b'"}',
+        b'{"first_name": "' + b" " * 900_000 + b'x"}',
+        b'{"consents": [' + b'{"kind":"a","version":"1"},' * 30_000 + b"1]}",
+    ],
+    ids=[
+        "escapes",
+        "open string",
+        "flat",
+        "backslashes",
+        "email",
+        "domain",
+        "phone",
+        "blanks",
+        "list",
+    ],
+)
+async def test_no_input_keeps_the_service_busy(
+    client: AsyncClient, body: bytes
+) -> None:
+    start = time.process_time()
+    answer = await client.post("/v1/auth/register", content=body, headers=JSON)
+    is_problem(answer, 422, "validation_error")
+    assert time.process_time() - start < 2

@@ -7,7 +7,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -102,15 +103,24 @@ class SimulatedDay:
                 print(line, flush=True)
 
 
-async def run(options: argparse.Namespace, crowd: dict[str, Any]) -> None:
-    """Simulate until SIGINT or SIGTERM."""
+@asynccontextmanager
+async def people(
+    options: argparse.Namespace, crowd: dict[str, Any]
+) -> AsyncIterator[SimulatedDay]:
+    """Everybody of the day, with connections for as long as the block lasts."""
     chance = random.Random(options.seed)
     async with _client(options.base_url) as phones, _client(options.base_url) as desk:
         world, helper = World(phones, options.speed, chance), None
         if options.assistant_after > 0:
             own = World(desk, options.speed, chance, world.told)
             helper = Assistant(own, **crowd["assistant"], after=options.assistant_after)
-        day = asyncio.create_task(SimulatedDay(world, crowd, helper).run())
+        yield SimulatedDay(world, crowd, helper)
+
+
+async def run(options: argparse.Namespace, crowd: dict[str, Any]) -> None:
+    """Simulate until SIGINT or SIGTERM."""
+    async with people(options, crowd) as simulated:
+        day = asyncio.create_task(simulated.run())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, day.cancel)

@@ -40,8 +40,16 @@ class DoctorLife:
 
     async def live(self) -> None:
         """Work in shifts as long as the day lasts."""
+        try:
+            await self._live()
+        finally:
+            current = [self.current[1]] if self.current else []
+            for task in (*self.offers.values(), *current):
+                task.cancel()
+
+    async def _live(self) -> None:
         chance = self.world.chance
-        await asyncio.sleep(chance.uniform(0, 30))
+        await self.world.pass_minutes(0, 5)
         shift = chance.uniform(2, 9) * 60
         while True:
             self.working = await self._set_duty(self.working)

@@ -24,6 +24,7 @@ from sandbox.paths import (
     ACCEPT,
     ASSIGN,
     DEPART,
+    NO_DOCTOR,
     PATHS,
     REASONS,
     START,
@@ -141,12 +142,20 @@ class Walk:
             await self._at(session, script.made)
             caller = self.chance.choice(self.city.callers)
             call = _Walked(*await self._create(session, caller, script.made), script)
-            for move, moment in script.moves:
-                await self._at(session, moment)
-                await _STEPS[move.verb](self, session, call, move)
-            if not script.over and script.moves and self.chance.random() < 0.08:
+            await self._follow(session, call)
+            if call.doctor and not script.over and self.chance.random() < 0.08:
                 await self._at(session, self.now - 30)
                 await self._flag(session, call)
+
+    async def _follow(self, session: AsyncSession, call: "_Walked") -> None:
+        """Make the moves; where no doctor is free, the call is given up or waits."""
+        for move, moment in call.script.moves:
+            await self._at(session, moment)
+            if move.verb == "assign" and self._nearest(call) is None:
+                if call.script.over:
+                    await self._cancel(session, call, NO_DOCTOR)
+                return
+            await _STEPS[move.verb](self, session, call, move)
 
     async def _at(self, session: AsyncSession, moment: float) -> None:
         await clock.shift(session, moment - self.now)
@@ -190,25 +199,26 @@ class Walk:
 
     async def _assign(self, session: AsyncSession, call: "_Walked", _: Move) -> None:
         doctor = self._nearest(call)
-        booking = await assignments.assign(
-            session, self.dispatcher, call.id, doctor.id, None
-        )
+        assert doctor is not None  # noqa: S101 - asked before
+        await assignments.assign(session, self.dispatcher, call.id, doctor.id, None)
         doctor.busy_until = call.script.ends
         call.doctor, call.refused = doctor, [*call.refused, doctor.id]
-        assert booking.is_open  # noqa: S101 - assigned a moment ago
 
-    def _nearest(self, call: "_Walked") -> Doctor:
-        able = [
+    def _nearest(self, call: "_Walked") -> Doctor | None:
+        """The nearest doctor who can take the call and whom nobody keeps."""
+        free = [
             doctor
             for doctor in self.doctors
-            if call.kind in doctor.kinds and doctor.id not in call.refused
+            if call.kind in doctor.kinds
+            and doctor.id not in call.refused
+            and doctor.busy_until < call.script.made
         ]
-        free = [doctor for doctor in able if doctor.busy_until < call.script.made]
         return min(
-            free or [doctor for doctor in able if doctor.busy_until < NEVER] or able,
+            free,
             key=lambda doctor: hypot(
                 doctor.latitude - call.point[0], (doctor.longitude - call.point[1]) / 2
             ),
+            default=None,
         )
 
     async def _visit(self, session: AsyncSession, call: "_Walked", move: Move) -> None:

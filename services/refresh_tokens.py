@@ -89,6 +89,11 @@ async def revoke_family(session: AsyncSession, family_id: uuid.UUID) -> None:
     await _revoke(session, col(RefreshToken.family_id) == family_id)
 
 
+async def revoke_all(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """End every sign-in of a person."""
+    await _revoke(session, col(RefreshToken.user_id) == user_id)
+
+
 async def revoke_others(
     session: AsyncSession, user_id: uuid.UUID, keep: uuid.UUID
 ) -> None:

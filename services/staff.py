@@ -17,6 +17,7 @@ from services import (
     clock,
     passwords,
     people,
+    refresh_tokens,
     roles,
     staff_sessions,
 )
@@ -139,6 +140,7 @@ async def block(
     user.blocked_reason = reason
     user.auth_version += 1
     await staff_sessions.end_all(session, user_id)
+    await refresh_tokens.revoke_all(session, user_id)
     numbers = [booking.label for booking in lost]
     facts = {"reason": reason, "unassigned": numbers}
     audit.record(session, actor, "user.blocked", "user", user_id, **facts)

@@ -9,7 +9,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import AuditEvent, PatientProfile, Role, RoleGrant, StaffSession
 from models.booking import Status
-from services import passwords, people, roles, staff, staff_sessions
+from services import (
+    invariants,
+    passwords,
+    people,
+    refresh_tokens,
+    roles,
+    staff,
+    staff_sessions,
+)
 from services.actor import SYSTEM, Actor, Via
 from services.database import Sessions
 from services.edges import in_transaction, transaction
@@ -342,7 +350,9 @@ async def test_who_may_block_whom(session: AsyncSession) -> None:
     for whom in (patient, doctor):
         with pytest.raises(Forbidden):
             await staff.block(session, DISPATCHER, whom.id, WHY)
+    await refresh_tokens.begin(session, patient.id)
     await staff.block(session, boss(), patient.id, WHY)
+    assert await invariants.check(session) == []
     with pytest.raises(NotFound):
         await staff.block(session, boss(), factories.nobody(), WHY)
 

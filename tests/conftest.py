@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -35,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The controlling process starts the server and migrates the template once."""
     if SERVER in os.environ:
         return
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to stop"))
     folder = Path(tempfile.mkdtemp(prefix="tot-test-"))
     folder.chmod(0o711)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

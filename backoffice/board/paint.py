@@ -109,7 +109,7 @@ def timer(call: CallFacts) -> dict[str, str | None]:
     status, sla = call["status"], call["sla"]
     if status != "pending":
         badge = words.badge(status)
-        return {"css": "w", "icon": STATUS_ICONS[status], "text": badge, "say": badge}
+        return {"css": "w", "icon": STATUS_ICONS[status], "text": badge}
     state = sla_state(sla, call["at"])
     text = words.span(call["at"] - sla["starts_at"])
     if state == "later":
@@ -120,7 +120,6 @@ def timer(call: CallFacts) -> dict[str, str | None]:
         "css": TIMER_CSS[state],
         "icon": TIMER_ICONS.get(state),
         "text": text,
-        "say": words.sla_state(state),
     }
 
 
@@ -137,16 +136,7 @@ def call_html(call: CallFacts) -> str:
     mark = timer(call)
     age = None if call["age"] is None else words.years(call["age"])
     bits = [each for each in (age, call["district"]) if each]
-    waits = words.waits((call["at"] - call["sla"]["starts_at"]) // 60)
     spec = words.specialization(call["spec"])
-    label = [
-        f"B-{call['number']}",
-        call["gist"],
-        spec,
-        call["district"],
-        waits,
-        mark["say"],
-    ]
     view = {
         **call,
         "group": shown,
@@ -157,7 +147,6 @@ def call_html(call: CallFacts) -> str:
         "bits": bits,
         "window": _window(call),
         "flags": ", ".join(words.flag(each) for each in call["flags"]),
-        "label": ", ".join(each for each in label if each),
     }
     return str(_rows().call(view))
 

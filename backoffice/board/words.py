@@ -24,6 +24,7 @@ SLA_STATES = {
     "soon": Lazy("due soon"),
     "broken": Lazy("overdue"),
     "later": Lazy("the timer has not started"),
+    "off": Lazy("does not wait"),
 }
 GROUPS = {
     "emergency": Lazy("Emergency calls"),
@@ -119,6 +120,7 @@ COUNTED = {
     "on_shift": ("{count} on shift", "{count} on shift"),
     "free": ("{count} free", "{count} free"),
     "waiting_new": ("{count} change", "{count} changes"),
+    "waits": ("waits {count} minute", "waits {count} minutes"),
     "updated": ("{count} row updated", "{count} rows updated"),
 }
 # A number of each plural form of Russian and English.
@@ -128,11 +130,6 @@ SAMPLES = {"one": 1, "few": 2, "many": 5, "other": 100}
 def badge(status: str) -> str:
     """What stands instead of the timer once a call waits no more."""
     return str(BADGES[status])
-
-
-def sla_state(state: str) -> str:
-    """How the deadline stands, in words."""
-    return str(SLA_STATES[state])
 
 
 def group(name: str) -> str:
@@ -160,13 +157,6 @@ def years(count: int) -> str:
     if count == 0:
         return gettext("under a year")
     return ngettext("{count} year", "{count} years", count)
-
-
-def waits(minutes: int) -> str | None:
-    """How long a call has been waiting."""
-    if minutes < 0:
-        return None
-    return ngettext("waits {count} minute", "waits {count} minutes", minutes)
 
 
 def position_old(minutes: int) -> str:

@@ -331,7 +331,7 @@ async def test_an_empty_queue_says_so(stage: Stage) -> None:
 async def test_another_day_shows_its_own_visits(stage: Stage) -> None:
     call, doctor = stage.calls[0], stage.people["Ким"]
     await stage.assign(call, doctor)
-    bar = f'.bar[data-call="{call.id}"]'
+    bar = f'.bar[href="?call={call.id}"]'
     async with stage.board(**WIDE) as page:
         await expect(page.locator(bar)).to_have_count(1)
         await page.locator(".day a").last.click()

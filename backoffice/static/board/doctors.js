@@ -26,7 +26,7 @@ export function draw(row) {
     $(".lane", node).insertAdjacentHTML("beforeend", node.ghost = ghost)
   }
   $(".rk", node).outerHTML = mine ? `<kbd class="rk">${mine.rank}</kbd>` : `<span class="rk"></span>`
-  for (const bar of $$(".bar", node)) bar.classList.toggle("is-mine", Boolean(bar.dataset.call) && bar.dataset.call === state.selected)
+  for (const bar of $$("a.bar", node)) bar.classList.toggle("is-mine", bar.search === `?call=${state.selected}`)
   return node
 }
 
@@ -101,10 +101,10 @@ export function start() {
   frame()
   setInterval(frame, 20000)
   box.addEventListener("click", event => {
-    const bar = event.target.closest("[data-call]")
+    const bar = event.target.closest("a.bar")
     if (!bar) return
     event.preventDefault()
-    tell("select", bar.dataset.call)
+    tell("select", bar.search.slice(6))
   })
   id("zoom").addEventListener("click", zoom)
   id("first").addEventListener("click", candidatesFirst)

@@ -32,6 +32,9 @@ export function draw(row) {
   for (const [name, yes] of [["is-sel", mine], ["is-new", news], ["is-sending", state.sending.has(row.id)], ["is-out", !filter.passes(row)]])
     node.classList.toggle(name, Boolean(yes))
   node.setAttribute("aria-selected", mine)
+  // What is read aloud is put together for the row that is read, not for all of them.
+  if (mine) node.setAttribute("aria-label", [`B-${row.number}`, $(".gist", node).textContent, $(".pl", node).textContent,
+    row.status === "pending" ? plural("waits", Math.max(0, Math.floor((now() - row.sla.starts_at) / 60))) : "", t(`sla.${slaState(row)}`)].join(", "))
   const who = watchersOf(row.id).map(avatar).join("") + (news === "new" ? `<span class="tag-new">${t("new")}</span>` : "")
   const box = $(".who", node)
   if (box.innerHTML !== who) box.innerHTML = who

@@ -33,7 +33,7 @@ async def test_the_page_is_complete_without_script(
     assert f'id="c-{city.waiting.id}"' in page
     assert "Орлов Д. И." in page
     assert "Очередь <b" in page
-    assert 'data-call="' + str(city.under_way.id) in page
+    assert 'href="?call=' + str(city.under_way.id) in page
     assert "<style" not in page
     assert "onclick" not in page
     assert not re.search(r"<[^>]+ style=", page)

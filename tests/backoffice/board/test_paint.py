@@ -85,7 +85,6 @@ def test_a_row_shows_what_matters_and_escapes_the_rest() -> None:
     assert "71 год" in html
     assert "15:00–16:00" in html
     assert "Реанимация" in html
-    assert "ждёт 1 минуту" in html
     alone = paint.call_html(call(age=None, district=None, wanted_from=NOW))
     assert "14:00<" in alone
 

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from psycopg.rows import namedtuple_row
+from sqlalchemy.orm import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 _DRIVER = "tot.driver"
@@ -43,7 +44,10 @@ async def _driver(session: AsyncSession) -> Any:
     known = session.info.get(_DRIVER)
     if known is not None and known[0] is transaction and transaction is not None:
         return known[1]
-    connection = await session.connection()
-    driver = (await connection.get_raw_connection()).driver_connection
+    driver = await session.run_sync(_driver_of)
     session.info[_DRIVER] = (session.sync_session.get_transaction(), driver)
     return driver
+
+
+def _driver_of(session: Session) -> Any:
+    return session.connection().connection.driver_connection

@@ -60,13 +60,15 @@ def is_outage(error: BaseException) -> bool:
 @asynccontextmanager
 async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
     """One session, one transaction: committed on success, else rolled back."""
-    async with sessions() as session:
-        try:
-            yield session
-            await session.commit()
-        except BaseException:
-            await session.rollback()
+    session = sessions()
+    try:
+        yield session
+        await session.commit()
+    except BaseException:
+        # Leaving the block rolls back, and does so to the end if it is cancelled.
+        async with session:
             raise
+    await session.close()
 
 
 async def in_transaction(

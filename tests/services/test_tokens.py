@@ -74,9 +74,10 @@ class Forge:
 
 
 def test_a_genuine_token_says_who(settings: Settings) -> None:
-    claims = tokens.verify(settings, Forge(settings).genuine)
+    forge = Forge(settings)
+    claims = tokens.verify(settings, forge.genuine)
     assert (claims.user_id, claims.family_id, claims.version) == (USER, FAMILY, 3)
-    assert tokens.verify(settings, Forge(settings)()) == claims
+    assert tokens.verify(settings, forge()) == claims
 
 
 NOW = int(time.time())

@@ -47,7 +47,8 @@ def keep(lines: list[Line], note: str) -> None:
         capture_output=True,
         text=True,
     ).stdout.strip()
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    busy = f"load {os.getloadavg()[1]:.1f}"
+    machine = f"{os.cpu_count()} cores, {busy}, Python {platform.python_version()}"
     rows = [
         f"| {line.what} | {line.figure} | {line.target} | {line.verdict} |"
         for line in lines

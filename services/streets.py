@@ -48,6 +48,11 @@ HOUSE = re.compile(
 CITY = re.compile(r"^(г\.?\s*)?(москва|moscow)\b[\s,.]*|^россия\b[\s,.]*")
 
 
+_HOLDING = f"""
+    SELECT name, district, latitude, longitude FROM street
+     WHERE lower(name) LIKE %(name)s
+     ORDER BY length(name), district LIMIT {CANDIDATES}
+"""  # noqa: S608 - only a constant is filled in
 _ALIKE = f"""
     SELECT name, district, latitude, longitude FROM street
      WHERE lower(name) %% %(name)s
@@ -106,24 +111,19 @@ def _score(street: Found, name: str, kind: str | None, text: str) -> float:
 
 async def find_street(session: AsyncSession, text: str) -> Found | None:
     """Find the street that an address in words means; None when unsure."""
-    best: tuple[float, Found | None] = (0.0, None)
     for name, kind in _parts(text):
-        for street in await _alike(session, name):
-            score = _score(street, name, kind, text.lower())
-            if score > best[0]:
-                best = (score, street)
-        if best[1] is not None:
-            break
-    return best[1]
-
-
-async def _alike(session: AsyncSession, name: str) -> Iterable[Found]:
-    """Ask the trigram index for the streets whose names resemble this one.
-
-    Every call that is taken passes here, so nothing is built but what is needed.
-    """
-    rows = await direct.fetch_all(session, _ALIKE, {"name": name})
-    return [Found(*row) for row in rows]
+        # Asking for names that hold this one is ten times cheaper than for names
+        # that resemble it, and nearly every address is spelled as the table is.
+        for query, asked in ((_HOLDING, f"%{name}%"), (_ALIKE, name)):
+            best: tuple[float, Found | None] = (0.0, None)
+            for row in await direct.fetch_all(session, query, {"name": asked}):
+                street = Found(*row)
+                score = _score(street, name, kind, text.lower())
+                if score > best[0]:
+                    best = (score, street)
+            if best[1] is not None:
+                return best[1]
+    return None
 
 
 async def load_streets(

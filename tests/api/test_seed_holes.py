@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from services.config import Profile, Settings
 from tests.api.helpers import bearer, is_problem, registered
 
-ID = uuid.uuid4()
+ID = uuid.UUID("019abc12-7d3e-7aaa-8bbb-0123456789ab")
 
 
 @pytest.mark.parametrize(

@@ -106,9 +106,7 @@ async def test_the_caller_comes_with_calls_visits_doors_and_people(
         subject={"name": "Громов Артём", "allergies": "Орехи"},
     )
     other = await make.doctor(session, last_name="Ким")
-    await make.booking_in(
-        session, Status.ACCEPTED, doctor=other, dispatcher=dispatcher
-    )
+    await make.booking_in(session, Status.ACCEPTED, doctor=other, dispatcher=dispatcher)
     cancelled = await make.booking_in(
         session, Status.CANCELLED, doctor=doctor, dispatcher=dispatcher, by=patient
     )

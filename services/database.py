@@ -29,6 +29,8 @@ def make_engine(url: str, settings: Settings, **options: Any) -> AsyncEngine:
         "max_overflow": settings.pool_overflow,
         "pool_timeout": 2,
         "pool_pre_ping": False,
+        # The connection used last is the one whose statements are prepared.
+        "pool_use_lifo": True,
         "hide_parameters": True,
     }
     return create_async_engine(

@@ -123,10 +123,8 @@ def _sheltered_binaries() -> Path:
 def _copy_binaries(wheel: Path, copy: Path) -> None:
     # Copied aside and renamed, so that a rival sees all of it or nothing.
     parts = Path(tempfile.mkdtemp(dir=copy.parent))
-    shutil.copytree(wheel, parts / wheel.name, symlinks=True)
-    libraries = wheel.with_name(f"{wheel.name}.libs")
-    if libraries.exists():
-        shutil.copytree(libraries, parts / libraries.name, symlinks=True)
+    for part in wheel.parent.glob(f"{wheel.name}*"):
+        shutil.copytree(part, parts / part.name, symlinks=True)
     parts.chmod(0o755)
     try:
         parts.rename(copy)

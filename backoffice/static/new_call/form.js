@@ -74,7 +74,9 @@ export function mount(root, options = {}) {
   };
 
   // --- the duplicate question -------------------------------------------
-  const unanswered = () => Boolean(part("duplicate").querySelector(".dup")) && !picked("answer");
+  // After a lost answer the open call may be this very one, so nothing is asked.
+  let unsure = false;
+  const unanswered = () => !unsure && Boolean(part("duplicate").querySelector(".dup")) && !picked("answer");
   const askAbout = () => {
     const about = form.querySelector('[name="duplicate_of"]:checked, [name="duplicate_of"][type="hidden"]');
     const ask = section.querySelector("[data-ask]");
@@ -155,9 +157,11 @@ export function mount(root, options = {}) {
       const fields = new FormData(form);
       fields.set("do", kind);
       const answer = await post(form.action, fields);
+      unsure = false;
       if (answer.ok) return succeed(answer.data, kind);
       await refuse(answer.status, answer.data);
     } catch {
+      unsure = true;
       // The token makes a second try safe, whether or not the first arrived.
       alertText(section.dataset.offline);
     } finally {

@@ -199,3 +199,34 @@ def test_no_address_of_a_package_index_is_kept(place: str) -> None:
 
 def test_there_is_no_package_that_shadows_alembic() -> None:
     assert not (ROOT / "alembic" / "__init__.py").exists()
+
+
+def imported_chances(tree: ast.Module) -> Iterator[int]:
+    """Lines that draw a random value while the module is imported."""
+    inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        name = getattr(getattr(node, "func", None), "attr", "")
+        if isinstance(node, ast.Call) and name in {"uuid4", "uuid7", "random"}:
+            yield node.lineno
+        if isinstance(node, inner):
+            waiting += getattr(node, "decorator_list", [])
+        else:
+            waiting += ast.iter_child_nodes(node)
+
+
+def test_names_of_tests_are_alike_in_every_process() -> None:
+    found = [
+        f"{place}:{line}"
+        for place, tree, _ in sources("tests")
+        for line in imported_chances(tree)
+    ]
+    assert found == []
+
+
+def test_the_net_for_chance_looks_into_decorators_only() -> None:
+    caught = "@mark.parametrize('x', [uuid.uuid4()])\ndef test(x): ..."
+    passed = "def test():\n    uuid.uuid4()\nmake = lambda: uuid.uuid4()"
+    assert list(imported_chances(ast.parse(caught))) == [1]
+    assert list(imported_chances(ast.parse(passed))) == []

@@ -16,7 +16,7 @@ from services import tokens
 from services.config import Profile, Settings
 from services.errors import Unauthenticated
 
-USER, FAMILY = uuid.uuid4(), uuid.uuid4()
+USER, FAMILY = uuid.UUID(int=1), uuid.UUID(int=2)
 
 
 @pytest.fixture

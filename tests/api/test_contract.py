@@ -27,6 +27,7 @@ from tests import factories
 from tests.api.helpers import api_alone, signed_in
 from tests.api.server import served
 
+pytestmark = pytest.mark.prove
 MANY = 100 if os.environ.get("TOT_PROVE") else 8
 CHECKS = [
     not_a_server_error,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -37,6 +38,7 @@ from tests import factories
 from tests.conftest import settle
 from tests.factories import as_staff
 
+pytestmark = pytest.mark.prove
 PROVE = bool(os.environ.get("TOT_PROVE"))
 DOCTORS = 3
 CHECKS = {

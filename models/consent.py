@@ -18,5 +18,28 @@ class Consent(Table, table=True):
     user_id: uuid.UUID = Field(foreign_key="app_user.id", ondelete="RESTRICT")
     kind: str = Field(max_length=40)
     version: str = Field(max_length=40)
+    text_hash: str | None = Field(default=None, max_length=64)
     client_address: str | None = Field(default=None, max_length=45)
     withdrawn_at: datetime | None = stamp()
+
+
+class ConsentText(Table, table=True):
+    """One published version of a consent; of each kind one version is current."""
+
+    __tablename__ = "consent_text"
+    __table_args__ = (
+        sa.UniqueConstraint("kind", "version"),
+        sa.Index(
+            "uq_consent_text_current",
+            "kind",
+            unique=True,
+            postgresql_where=sa.text("current"),
+        ),
+    )
+
+    kind: str = Field(max_length=40)
+    version: str = Field(max_length=40)
+    text_ru: str = Field(max_length=50_000)
+    text_en: str = Field(max_length=50_000)
+    text_hash: str = Field(max_length=64)
+    current: bool = Field(default=False)

@@ -58,6 +58,9 @@ class DoctorProfile(Table, table=True):
         default_factory=lambda: ["ru"],
         sa_column=sa.Column(ARRAY(sa.String(8)), nullable=False),
     )
+    education: str | None = Field(default=None, max_length=2000)
+    birth_date: date | None = Field(default=None)
+    about: str | None = Field(default=None, max_length=2000)
     clinic_id: uuid.UUID | None = Field(
         default=None, foreign_key="clinic_profile.id", ondelete="RESTRICT", index=True
     )
@@ -66,6 +69,8 @@ class DoctorProfile(Table, table=True):
     home_longitude: float | None = Field(default=None)
     rating: Decimal | None = Field(default=None, sa_type=sa.Numeric(3, 2))
     approved_at: datetime | None = stamp()
+    suspended_at: datetime | None = stamp()
+    suspended_reason: str | None = Field(default=None, max_length=1000)
 
     @property
     def specialization(self) -> Specialization:

@@ -15,6 +15,7 @@ class DoctorState(Table, table=True):
     __tablename__ = "doctor_state"
     __table_args__ = (
         *point_rules(),
+        sa.CheckConstraint("duty_by IN ('hand', 'plan')", name="duty_by_known"),
         sa.Index(
             "ix_doctor_state_point",
             # A degree of longitude counts for its length at Moscow.
@@ -28,6 +29,7 @@ class DoctorState(Table, table=True):
         foreign_key="app_user.id", ondelete="RESTRICT", unique=True
     )
     on_duty: bool = Field(default=False)
+    duty_by: str = Field(default="hand", max_length=4)
     duty_changed_at: datetime | None = stamp()
     latitude: float | None = Field(default=None)
     longitude: float | None = Field(default=None)

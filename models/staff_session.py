@@ -29,6 +29,8 @@ class StaffSession(Table, table=True):
     user_agent: str | None = Field(default=None, max_length=300)
     last_seen_at: datetime = Field(sa_type=TimestampTZ, nullable=False)
     expires_at: datetime = Field(sa_type=TimestampTZ, nullable=False)
+    second_factor_at: datetime | None = stamp()
+    reauthenticated_at: datetime | None = stamp()
     ended_at: datetime | None = stamp()
     flashes: list[dict[str, Any]] = Field(
         default_factory=list,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,6 +15,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 MINIMUM_SECRET_BYTES = 32
+RULES_OF_PRODUCTION = (
+    "require_verified_phone",
+    "require_staff_totp",
+    "require_current_consents",
+)
 
 
 class Profile(StrEnum):
@@ -56,6 +61,36 @@ class Settings(BaseSettings):
     argon2_time: int = 2
     argon2_parallelism: int = 1
 
+    require_verified_phone: bool | None = Field(
+        default=None, description="for bookings; on in production"
+    )
+    require_staff_totp: bool | None = Field(
+        default=None, description="on in production"
+    )
+    require_current_consents: bool | None = Field(
+        default=None, description="on in production"
+    )
+
+    smtp_host: str = Field(default="", description="empty: mail waits")
+    smtp_port: int = 587
+    smtp_username: str = ""
+    smtp_password: str = ""
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    mail_from: str = "tot@localhost"
+    sms_url: str = Field(default="", description="empty: SMS wait")
+    sms_api_id: str = ""
+    sms_sender: str = ""
+
+    files_dir: Path = Field(default=Path(), description="DATA_DIR/files")
+    max_upload_bytes: int = 10_000_000
+
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_emails: list[str] = []
+
+    sandbox_port: int = Field(default=0, description="0: PORT + 1, in the demo")
+
     login_per_account: int = Field(default=10, description="per 5 minutes")
     login_per_address: int = Field(default=30, description="per 5 minutes")
     register_per_address: int = Field(default=10, description="per hour")
@@ -89,8 +124,20 @@ class Settings(BaseSettings):
             self.address_limit_factor = 1000 if self.profile is Profile.DEMO else 1
         if self.base_url is None:
             self.base_url = f"http://{self.host}:{self.port}"
+        self._settle_people()
         self._settle_secret()
         return self
+
+    def _settle_people(self) -> None:
+        """Rules that protect real people are on unless somebody turns them off."""
+        real = self.profile is Profile.PRODUCTION
+        for name in RULES_OF_PRODUCTION:
+            if getattr(self, name) is None:
+                setattr(self, name, real)
+        if self.files_dir == Path():
+            self.files_dir = self.data_dir / "files"
+        if self.sandbox_port == 0:
+            self.sandbox_port = self.port + 1
 
     def _settle_secret(self) -> None:
         if not self.secret_key and self.profile is not Profile.PRODUCTION:

@@ -53,6 +53,18 @@ class Permission(StrEnum):
     PRICE_EDIT = "price.edit"
     SETTING_EDIT = "setting.edit"
     JOURNAL_READ = "journal.read"
+    APPLICATION_OWN = "application.own"
+    APPLICATION_REVIEW = "application.review"
+    DOCUMENT_READ = "document.read"
+    DOCTOR_SUSPEND = "doctor.suspend"
+    PROFILE_OWN = "doctor.own_profile"
+    PLAN_EDIT = "plan.edit"
+    HOLIDAY_EDIT = "holiday.edit"
+    ACCOUNT_OWN = "account.own"
+    CLINIC_INVITE = "clinic.invite"
+    CONSENT_EDIT = "consent.edit"
+    NOTIFICATION_READ = "notification.read"
+    NOTIFICATION_RETRY = "notification.retry"
     CONSOLE_USE = "console.use"
     MAINTENANCE = "maintenance"
 
@@ -92,6 +104,18 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.PRICE_EDIT: frozenset({FINANCE, ADMIN}),
     Permission.SETTING_EDIT: frozenset({ADMIN}),
     Permission.JOURNAL_READ: frozenset({ADMIN}),
+    Permission.APPLICATION_OWN: frozenset({P, D, C}),
+    Permission.APPLICATION_REVIEW: frozenset({CURATOR}),
+    Permission.DOCUMENT_READ: frozenset({CURATOR}),
+    Permission.DOCTOR_SUSPEND: frozenset({CURATOR}),
+    Permission.PROFILE_OWN: frozenset({D}),
+    Permission.PLAN_EDIT: frozenset({D, DISPATCHER, CURATOR}),
+    Permission.HOLIDAY_EDIT: frozenset({CURATOR, ADMIN}),
+    Permission.ACCOUNT_OWN: frozenset({P, D, C}),
+    Permission.CLINIC_INVITE: frozenset({CURATOR, ADMIN}),
+    Permission.CONSENT_EDIT: frozenset({ADMIN}),
+    Permission.NOTIFICATION_READ: frozenset({ADMIN}),
+    Permission.NOTIFICATION_RETRY: frozenset({ADMIN}),
     Permission.CONSOLE_USE: frozenset({DISPATCHER, CURATOR, FINANCE, ADMIN}),
     Permission.MAINTENANCE: frozenset({SYSTEM}),
 }

@@ -19,10 +19,12 @@ from models.role_grant import Role
 from models.specialization import Specialization
 from services.actor import Via
 from services.i18n import Lazy
+from services.people_words import PEOPLE
 
 # Members of different enumerations may be equal as strings, so the tables are
 # kept apart by class.
 LABELS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
+    **PEOPLE,
     Status: {
         Status.PENDING: Lazy("Waiting"),
         Status.ASSIGNED: Lazy("Assigned"),

@@ -6,7 +6,7 @@ are English msgids; the surface that renders them picks the language.
 
 from typing import Any, ClassVar
 
-from services.i18n import gettext
+from services.i18n import Lazy, gettext
 
 
 class DomainError(Exception):
@@ -169,6 +169,34 @@ class ValidationFailed(DomainError):
     def public_facts(self) -> dict[str, Any]:
         """The fields with what is wrong about each."""
         return {"errors": self.facts.get("errors", [])}
+
+
+class FileRefused(ValidationFailed):
+    """The content of an uploaded file is not taken; `reason` is a code."""
+
+    REASONS: ClassVar[dict[str, Lazy]] = {
+        "empty": Lazy("The file is empty."),
+        "unknown": Lazy("Only JPEG, PNG, WebP and PDF files are taken."),
+        "heic": Lazy("HEIC pictures are not taken. Save it as JPEG first."),
+        "two_faces": Lazy("The file holds something of another type as well."),
+        "broken": Lazy("The file is damaged or incomplete."),
+        "pixels": Lazy("The picture is larger than {most} million pixels."),
+        "pages": Lazy("The document has more than {most} pages."),
+        "encrypted": Lazy("The document is protected by a password."),
+        "heavy": Lazy("The file takes too much work to open."),
+    }
+
+    def __init__(self, reason: str, **values: Any) -> None:
+        message = gettext(str.__str__(self.REASONS[reason]), **values)
+        super().__init__(errors=[{"field": "file", "message": message}])
+        self.reason = reason
+
+
+class QuotaSpent(Conflict):
+    """The applicant has uploaded as much as one may in a month."""
+
+    code = "quota_exceeded"
+    text = "No more files can be uploaded this month."
 
 
 class IdempotencyKeyReused(DomainError):

@@ -1,0 +1,41 @@
+"""What a file is, told by its content alone, and what it must not be besides."""
+
+import re
+from typing import Any
+
+from services.errors import FileRefused
+
+_PICTURES = (
+    (re.compile(rb"\xff\xd8\xff"), "JPEG"),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "PNG"),
+    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "WEBP"),
+)
+_PDF_HEAD = re.compile(rb"%PDF-(1\.[0-7]|2\.0)[\r\n \t]")
+_PDF_TAIL = re.compile(rb"startxref[\r\n \t]+\d{1,10}[\r\n \t]+%%EOF[\r\n \t\x00]*\Z")
+_HEIC = re.compile(rb".{4}ftyp(hei|hev|mif1|msf1|avi)", re.DOTALL)
+_TAIL = 2048
+# What a browser or another program would take for a beginning of its own. All are
+# long enough not to occur in compressed data by chance.
+_MARKUP = re.compile(rb"<script|<!doctype|<html[\s>]|<iframe|<\?php|javascript:", re.I)
+
+
+def job_for(data: bytes) -> dict[str, Any]:
+    """Say how to clean the file; FileRefused where nobody here would."""
+    if not data:
+        raise FileRefused("empty")
+    for head, name in _PICTURES:
+        if head.match(data):
+            if b"%PDF-" in data:
+                raise FileRefused("two_faces")
+            return _alone(data, {"work": "picture", "format": name})
+    if _PDF_HEAD.match(data):
+        if not _PDF_TAIL.search(data[-_TAIL:]):
+            raise FileRefused("broken")
+        return _alone(data, {"work": "document"})
+    raise FileRefused("heic" if _HEIC.match(data) else "unknown")
+
+
+def _alone(data: bytes, job: dict[str, Any]) -> dict[str, Any]:
+    if _MARKUP.search(data):
+        raise FileRefused("two_faces")
+    return job

@@ -17,10 +17,12 @@ from api import (
     bookings,
     clinic,
     doctors,
+    documents,
     duty,
     health,
     price_list,
     problems,
+    uploads,
     visits,
 )
 from api.front import Front
@@ -40,6 +42,7 @@ ROUTERS: Sequence[APIRouter] = (
     doctors.router,
     price_list.router,
     clinic.router,
+    documents.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 
@@ -56,7 +59,10 @@ def install_api(app: FastAPI, settings: Settings) -> None:
 
 
 def _middleware(settings: Settings) -> list[Middleware]:
-    layers = [Middleware(Front, max_body_bytes=settings.max_body_bytes)]
+    # A file and the parts around it; every other body stays small.
+    larger = {("POST", documents.PREFIX): settings.max_upload_bytes + uploads.AROUND}
+    most = settings.max_body_bytes
+    layers = [Middleware(Front, max_body_bytes=most, larger=larger)]
     if settings.cors_origins:
         cors = Middleware(
             CORSMiddleware,

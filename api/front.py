@@ -4,6 +4,7 @@ One plain ASGI layer, because every layer costs each request.
 """
 
 import re
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,9 +27,16 @@ _NUL = re.compile(rb"\x00|(?<!\\)(?:\\\\)*\\u0000")
 class Front:
     """Refuse what no endpoint could want, and hand the body on."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        larger: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
         self.app = app
         self.most = max_body_bytes
+        # The few routes, by method and path, that take more.
+        self.larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let requests for other parts of the application through untouched."""
@@ -39,30 +47,32 @@ class Front:
         scope[LOCALE_ASKED] = _speak(headers.get("accept-language"))
         try:
             _check_address(scope)
-            body = await self._read(headers, receive)
+            most = self.larger.get((scope.get("method", ""), scope["path"]), self.most)
+            body = await _read(headers, receive, most)
             _check_body(headers, body)
         except DomainError as error:
             await problems.render(error)(scope, receive, send)
             return
         await self.app(scope, _replay(body, receive), send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> bytes:
-        length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self.most:
+
+async def _read(headers: Headers, receive: Receive, most: int) -> bytes:
+    length = headers.get("content-length", "0")
+    if length.isdigit() and int(length) > most:
+        raise TooLarge
+    if length == "0" and "transfer-encoding" not in headers:
+        return b""
+    parts: list[bytes] = []
+    read, more = 0, True
+    while more:
+        message = await receive()
+        part = message.get("body", b"")
+        more = message.get("more_body", False)
+        read += len(part)
+        if read > most:
             raise TooLarge
-        if length == "0" and "transfer-encoding" not in headers:
-            return b""
-        parts: list[bytes] = []
-        read, more = 0, True
-        while more:
-            message = await receive()
-            part = message.get("body", b"")
-            more = message.get("more_body", False)
-            read += len(part)
-            if read > self.most:
-                raise TooLarge
-            parts.append(part)
-        return b"".join(parts)
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _speak(accepted: str | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api import uploads
 from services import idempotency
 from services.errors import ValidationFailed
 from services.i18n import gettext
@@ -54,7 +55,11 @@ async def attempt_of(request: Request, claims: Claims) -> Attempt | None:
             errors=[{"field": "Idempotency-Key", "message": message}]
         )
     digest = hashlib.sha256(request.scope.get("query_string", b"") + b"\n")
-    digest.update(await request.body())
+    if uploads.is_multipart(request):
+        # A client that tries again draws a new boundary around the same parts.
+        digest.update(await uploads.fingerprint(request))
+    else:
+        digest.update(await request.body())
     return Attempt(
         claims.user_id, request.method, request.url.path, key, digest.hexdigest()
     )

@@ -61,7 +61,9 @@ class SecurityHeaders:
     def _stamp(self, path: str, headers: MutableHeaders) -> None:
         # A worker obeys the policy that came with its own script.
         console = path.startswith(("/admin", "/static/"))
-        headers["content-security-policy"] = self.policy if console else API_POLICY
+        policy = self.policy if console else API_POLICY
+        # People's files bring a stricter policy of their own.
+        headers.setdefault("content-security-policy", policy)
         headers["x-content-type-options"] = "nosniff"
         headers["x-frame-options"] = "DENY"
         headers["referrer-policy"] = "same-origin"

@@ -8,6 +8,7 @@ from backoffice.bookings import BookingsView
 from backoffice.clinics import ClinicsView
 from backoffice.doctor_form import DoctorForm
 from backoffice.doctors import DoctorsView
+from backoffice.documents import DocumentFiles
 from backoffice.finance import FinanceView
 from backoffice.journal import JournalView
 from backoffice.new_call import NewCall
@@ -25,6 +26,7 @@ VIEWS: tuple[type[Any], ...] = (
     FinanceView,
     DoctorsView,
     DoctorForm,
+    DocumentFiles,
     ClinicsView,
     PriceListView,
     UsersView,

@@ -20,6 +20,8 @@ GROUPS = {
     "doctor_access_hours": Lazy("Access"),
     "base_price": Lazy("Prices"),
     "visit_minutes": Lazy("Length of a visit"),
+    "documents": Lazy("Documents of applicants"),
+    "required_documents": Lazy("Required documents"),
 }
 
 

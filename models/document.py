@@ -1,6 +1,7 @@
 """Papers of doctors: what each proves, until when, and where its file lies."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -29,6 +30,30 @@ class DocumentStatus(StrEnum):
     REJECTED = "rejected"
     REPLACED = "replaced"
     REMOVED = "removed"
+
+
+class Requirement(StrEnum):
+    """What a doctor has to prove; a setting says for which specializations."""
+
+    PASSPORT = "passport"
+    DIPLOMA = "diploma"
+    QUALIFICATION = "qualification"
+    LICENCE = "licence"
+    PORTRAIT = "portrait"
+
+
+# The papers of which any one proves it.
+REQUIREMENT_KINDS: Mapping[Requirement, tuple[DocumentKind, ...]] = {
+    Requirement.PASSPORT: (DocumentKind.PASSPORT,),
+    Requirement.DIPLOMA: (DocumentKind.DIPLOMA,),
+    Requirement.QUALIFICATION: (DocumentKind.CERTIFICATE, DocumentKind.ACCREDITATION),
+    Requirement.LICENCE: (DocumentKind.LICENCE,),
+    Requirement.PORTRAIT: (DocumentKind.PORTRAIT,),
+}
+# With a file: the others have lost theirs or soon will.
+CURRENT = frozenset(
+    {DocumentStatus.SUBMITTED, DocumentStatus.ACCEPTED, DocumentStatus.REJECTED}
+)
 
 
 class Document(Table, table=True):

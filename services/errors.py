@@ -186,7 +186,7 @@ class FileRefused(ValidationFailed):
         "heavy": Lazy("The file takes too much work to open."),
     }
 
-    def __init__(self, reason: str, **values: Any) -> None:
+    def __init__(self, *, reason: str, **values: Any) -> None:
         message = gettext(str.__str__(self.REASONS[reason]), **values)
         super().__init__(errors=[{"field": "file", "message": message}])
         self.reason = reason

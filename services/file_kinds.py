@@ -22,20 +22,20 @@ _MARKUP = re.compile(rb"<script|<!doctype|<html[\s>]|<iframe|<\?php|javascript:"
 def job_for(data: bytes) -> dict[str, Any]:
     """Say how to clean the file; FileRefused where nobody here would."""
     if not data:
-        raise FileRefused("empty")
+        raise FileRefused(reason="empty")
     for head, name in _PICTURES:
         if head.match(data):
             if b"%PDF-" in data:
-                raise FileRefused("two_faces")
+                raise FileRefused(reason="two_faces")
             return _alone(data, {"work": "picture", "format": name})
     if _PDF_HEAD.match(data):
         if not _PDF_TAIL.search(data[-_TAIL:]):
-            raise FileRefused("broken")
+            raise FileRefused(reason="broken")
         return _alone(data, {"work": "document"})
-    raise FileRefused("heic" if _HEIC.match(data) else "unknown")
+    raise FileRefused(reason="heic" if _HEIC.match(data) else "unknown")
 
 
 def _alone(data: bytes, job: dict[str, Any]) -> dict[str, Any]:
     if _MARKUP.search(data):
-        raise FileRefused("two_faces")
+        raise FileRefused(reason="two_faces")
     return job

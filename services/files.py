@@ -105,10 +105,10 @@ async def preview(stored: StoredFile, page: int) -> Picture:
 
 
 async def _apart(job: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    told, content = await _in_thread(lambda: run_apart(job, data))
+    told, content = await in_thread(lambda: run_apart(job, data))
     if "refused" in told:
         most = {"pixels": MOST_PIXELS // 1_000_000, "pages": MOST_PAGES}
-        raise FileRefused(told["refused"], most=most.get(told["refused"], 0))
+        raise FileRefused(reason=told["refused"], most=most.get(told["refused"], 0))
     return told, content
 
 
@@ -143,7 +143,7 @@ def run_apart(
 
 async def keep(taken: Taken) -> None:
     """Write a cleaned file for good; its row is to be committed after this."""
-    await _in_thread(lambda: _write(path_of(taken.storage_name), taken.content))
+    await in_thread(lambda: _write(path_of(taken.storage_name), taken.content))
 
 
 async def open_file(storage_name: str | None) -> bytes:
@@ -151,14 +151,14 @@ async def open_file(storage_name: str | None) -> bytes:
     if storage_name is None:
         raise NotFound
     try:
-        return await _in_thread(path_of(storage_name).read_bytes)
+        return await in_thread(path_of(storage_name).read_bytes)
     except FileNotFoundError:
         raise NotFound from None
 
 
 async def remove(storage_name: str) -> None:
     """Delete a kept file that no row points to any more."""
-    await _in_thread(lambda: path_of(storage_name).unlink(missing_ok=True))
+    await in_thread(lambda: path_of(storage_name).unlink(missing_ok=True))
 
 
 def path_of(storage_name: str) -> Path:
@@ -191,5 +191,6 @@ def _settle(folder: Path) -> None:
         os.close(descriptor)
 
 
-async def _in_thread(work: Callable[[], Result]) -> Result:
+async def in_thread(work: Callable[[], Result]) -> Result:
+    """Do what waits for a disk or a decoder beside the event loop."""
     return await asyncio.get_running_loop().run_in_executor(_workers, work)

@@ -16,7 +16,7 @@ from procrastinate.jobs import Status
 from sqlalchemy.engine import make_url
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services import housekeeping
+from services import file_sweep, housekeeping
 from services.database import Sessions
 from services.edges import in_transaction
 
@@ -116,3 +116,11 @@ async def tidy_periodically(context: JobContext, timestamp: int) -> None:
     """Delete what has run out, every ten minutes."""
     sessions: Sessions = context.additional_context["sessions"]
     await in_transaction(sessions, housekeeping.tidy)
+
+
+@queue.periodic(cron="5-59/10 * * * *", periodic_id="sweep")
+@queue.task(name="files.sweep", pass_context=True)
+async def sweep_periodically(context: JobContext, timestamp: int) -> None:
+    """Delete files without a row, every ten minutes."""
+    sessions: Sessions = context.additional_context["sessions"]
+    await in_transaction(sessions, file_sweep.sweep)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from models.doctor_application import ApplicationStatus, ApplicationVerb
-from models.document import DocumentKind, DocumentStatus
+from models.document import DocumentKind, DocumentStatus, Requirement
 from models.notification import NotificationChannel, NotificationStatus
 from models.profile_change import ChangeStatus
 from services.i18n import Lazy
@@ -43,6 +43,13 @@ PEOPLE: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
         DocumentStatus.REJECTED: Lazy("Document rejected"),
         DocumentStatus.REPLACED: Lazy("Document replaced"),
         DocumentStatus.REMOVED: Lazy("Document removed"),
+    },
+    Requirement: {
+        Requirement.PASSPORT: Lazy("Passport copy"),
+        Requirement.DIPLOMA: Lazy("Diploma of education"),
+        Requirement.QUALIFICATION: Lazy("Certificate or accreditation"),
+        Requirement.LICENCE: Lazy("Copy of the licence"),
+        Requirement.PORTRAIT: Lazy("Portrait of the doctor"),
     },
     ChangeStatus: {
         ChangeStatus.PENDING: Lazy("Change waits for a decision"),

@@ -127,6 +127,11 @@ async def refresh(session: AsyncSession, address: str) -> None:
     await hit(session, [_address("refresh", address, most, FIVE_MINUTES)])
 
 
+async def upload(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Limit the files that one person has opened here, refused ones too."""
+    await hit(session, [Limit(f"upload account:{user_id}", 30, FIVE_MINUTES)])
+
+
 def _account(user_id: uuid.UUID | None, login: str) -> Limit:
     # A login that nobody has is counted too, or the limit would tell who exists.
     name = str(user_id) if user_id else hashlib.sha256(login.encode()).hexdigest()

@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import Setting
 from models.base import uuid7
 from models.booking_words import CallType, Priority
+from models.document import Requirement
 from models.specialization import Specialization
 from services import audit, words
 from services.actor import Actor
@@ -25,8 +26,10 @@ from services.permissions import Permission, demand
 SCHEDULED_LEAD_HOURS = "sla.scheduled_lead_hours"
 SLA_SCHEDULED_WARN, SLA_SCHEDULED_RED = "sla.scheduled.warn", "sla.scheduled.red"
 DOCTOR_ACCESS_HOURS = "doctor_access_hours"
+DOCUMENTS_MOST, DOCUMENTS_MEGABYTES = "documents.most", "documents.megabytes"
 
 MINUTES, HOURS, KOPECKS = Lazy("minutes"), Lazy("hours"), Lazy("kopecks")
+FILES, MEGABYTES, YES_OR_NO = Lazy("files"), Lazy("MB"), Lazy("yes 1, no 0")
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Definition:
     maximum: int
     unit: Lazy
     title: Lazy
-    about: tuple[CallType | Specialization | Priority, ...] = ()
+    about: tuple[CallType | Specialization | Priority | Requirement, ...] = ()
 
     @property
     def label(self) -> str:
@@ -69,6 +72,13 @@ def visit_minutes_key(call_type: CallType, specialization: Specialization) -> st
 def base_price_key(call_type: CallType) -> str:
     """Name the price that holds when the price list has no line for a visit."""
     return f"base_price.{call_type.value}"
+
+
+def required_document_key(
+    specialization: Specialization, requirement: Requirement
+) -> str:
+    """Name the setting that says whether such a doctor must prove this."""
+    return f"required_documents.{specialization.value}.{requirement.value}"
 
 
 def sla_keys(priority: Priority) -> tuple[str, str]:
@@ -135,8 +145,22 @@ def _definitions() -> Iterable[Definition]:
             )
 
 
+def _about_documents() -> Iterable[Definition]:
+    most = Lazy("Files that an applicant may upload in 30 days")
+    yield Definition(DOCUMENTS_MOST, 60, 1, 1000, FILES, most)
+    room = Lazy("Size of an applicant's files in 30 days")
+    yield Definition(DOCUMENTS_MEGABYTES, 300, 1, 10_000, MEGABYTES, room)
+    needed = Lazy("Document that a doctor must give")
+    for specialization in Specialization:
+        for requirement in Requirement:
+            key = required_document_key(specialization, requirement)
+            about = (specialization, requirement)
+            yield Definition(key, 1, 0, 1, YES_OR_NO, needed, about)
+
+
 DEFINITIONS: Mapping[str, Definition] = {
-    definition.key: definition for definition in _definitions()
+    definition.key: definition
+    for definition in (*_definitions(), *_about_documents())
 }
 
 

@@ -4,7 +4,9 @@ Rows that no service makes yet for a test's purpose (people, clinics) are added
 directly; a booking's status never is.
 """
 
+import hashlib
 import itertools
+import secrets
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
@@ -19,6 +21,7 @@ from models import (
     ClinicProfile,
     DoctorProfile,
     DoctorState,
+    Document,
     PatientProfile,
     PriceItem,
     RoleGrant,
@@ -27,11 +30,14 @@ from models import (
 from models.base import uuid7
 from models.booking import Status
 from models.booking_words import CallType, CancelReason
+from models.document import DocumentKind
 from models.price_item import PriceKind
 from models.role_grant import Role
-from services import assignments, bookings, clock, visits
+from services import assignments, bookings, clock, documents, visits
 from services.actor import SYSTEM_ID, Actor, Via
 from services.booking_drafts import BookingDraft, PatientDraft
+from services.documents import DocumentFacts
+from services.files import Taken
 from services.inputs import AddressInput
 
 _count = itertools.count(1)
@@ -280,6 +286,39 @@ async def booking_in(
     for walk in PATH[status]:
         await walk(session, made, doctor)
     return made
+
+
+def taken(**facts: Any) -> Taken:
+    """Give a small picture as it is once it has been cleaned."""
+    content = bytes.fromhex(
+        "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+        "0000000c4944415408d763f8ffff3f0005fe02fea72d994d0000000049454e44ae426082"
+    )
+    settled: dict[str, Any] = {
+        "media_type": "image/png",
+        "size_bytes": len(content),
+        "pages": 1,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "storage_name": secrets.token_hex(24),
+        "file_name": "diploma.png",
+        "content": content,
+    }
+    return Taken(**(settled | facts))
+
+
+async def document(
+    session: AsyncSession,
+    user: User,
+    kind: DocumentKind = DocumentKind.DIPLOMA,
+    file: dict[str, Any] | None = None,
+    **facts: Any,
+) -> Document:
+    """Give a paper of somebody who has an application or is a doctor already."""
+    stated = DocumentFacts(**facts)
+    actor = as_patient(user)
+    return await documents.add(
+        session, actor, user.id, kind, stated, taken(**(file or {}))
+    )
 
 
 async def tomorrow(session: AsyncSession, hour: int = 12) -> datetime:

@@ -40,6 +40,7 @@ PUBLIC = "++ ++ ++ ++"
 ANY_TOKEN = "uu ++ ++ ++"
 AS_PATIENT, OWN_PATIENT = "uu ++ ff ff", "uu +n ff ff"
 AS_DOCTOR, OWN_DOCTOR = "uu ff ++ ff", "uu ff +n ff"
+DOCTORS_PAPER = "uu nn +n nn"
 AS_CLINIC, OWN_CLINIC = "uu ff ff ++", "uu ff ff +n"
 
 TABLE = {
@@ -76,6 +77,9 @@ TABLE = {
     "POST /v1/visits/{booking_id}/flag": OWN_DOCTOR,
     "PUT /v1/me/duty": AS_DOCTOR,
     "PUT /v1/me/position": AS_DOCTOR,
+    "POST /v1/me/doctor-application/documents": "uu nn ++ nn",
+    "GET /v1/me/doctor-application/documents/{document_id}/file": DOCTORS_PAPER,
+    "DELETE /v1/me/doctor-application/documents/{document_id}": DOCTORS_PAPER,
     "GET /v1/doctors": ANY_TOKEN,
     "GET /v1/price-list": PUBLIC,
     "GET /v1/clinic": AS_CLINIC,
@@ -124,6 +128,7 @@ class Scene:
     clinic_booking_id: uuid.UUID
     address_id: uuid.UUID
     clinic_doctor_id: uuid.UUID
+    document_id: uuid.UUID
     headers: dict[str, dict[str, str]]
 
     def body(self, route: str) -> dict[str, Any] | None:
@@ -159,8 +164,10 @@ async def scene(sessions: Sessions) -> Scene:
         await bookings.hand_to_clinic(session, staff, handed.id, mine.id, 1)
         theirs = await factories.doctor(session, profile={"clinic_id": mine.id})
         address = await factories.saved_address(session, people["patient"])
+        paper = await factories.document(session, people["doctor"])
     headers = {name: await signed_in(sessions, user) for name, user in people.items()}
-    return Scene(visit.id, handed.id, address.id, theirs.id, headers | {"nobody": {}})
+    headers["nobody"] = {}
+    return Scene(visit.id, handed.id, address.id, theirs.id, paper.id, headers)
 
 
 def routes() -> set[str]:
@@ -183,7 +190,11 @@ async def test_who_may_use_the_route(
     method, path = route.split(" ")
     clinic = path.startswith("/v1/clinic")
     booking_id = scene.clinic_booking_id if clinic else scene.booking_id
-    place = path.format(booking_id=booking_id, address_id=scene.address_id)
+    place = path.format(
+        booking_id=booking_id,
+        address_id=scene.address_id,
+        document_id=scene.document_id,
+    )
     expected = dict(zip(CALLERS, TABLE[route].replace(" ", ""), strict=True))
     found = {}
     # Those who are refused come first: whatever they did would show below.
@@ -208,7 +219,7 @@ async def test_malformed_ids_are_not_found(
     for caller in ("patient", "doctor", "clinic"):
         answer = await client.request(
             method,
-            path.format(booking_id=bad, address_id=bad),
+            path.format(booking_id=bad, address_id=bad, document_id=bad),
             headers=scene.headers[caller],
             json=scene.body(route),
         )

@@ -1,0 +1,75 @@
+"""Bodies in parts: read once, bounded, and told apart from their boundary."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+
+from services.errors import ValidationFailed
+from services.i18n import gettext
+
+# What the parts around a file may take; the door adds it to the file's own limit.
+AROUND = 16_384
+MOST_FIELDS = 10
+_KEPT = "tot.parts"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The fields of a form and its one file."""
+
+    fields: dict[str, str]
+    file_field: str | None
+    file_name: str
+    content: bytes
+
+
+def is_multipart(request: Request) -> bool:
+    """Tell whether the body comes in parts."""
+    kind = request.headers.get("content-type", "")
+    return kind.lower().startswith("multipart/form-data")
+
+
+async def parts(request: Request) -> Parts:
+    """Read the parts; a field given twice or a second file is malformed."""
+    kept: Parts | None = request.scope.get(_KEPT)
+    if kept is None:
+        if not is_multipart(request):
+            raise wrong("body", gettext("A form with a file is needed."))
+        kept = request.scope[_KEPT] = await _read(request)
+    return kept
+
+
+async def _read(request: Request) -> Parts:
+    fields: dict[str, str] = {}
+    found: dict[str, tuple[str, bytes]] = {}
+    limits: dict[str, Any] = {"max_files": 1, "max_fields": MOST_FIELDS}
+    async with request.form(**limits, max_part_size=AROUND) as form:
+        for name, value in form.multi_items():
+            if name in fields or name in found:
+                raise wrong(name)
+            if isinstance(value, UploadFile):
+                found[name] = (value.filename or "", await value.read())
+            elif "\x00" in value:
+                raise wrong(name)
+            else:
+                fields[name] = value
+    field, (file_name, content) = next(iter(found.items()), (None, ("", b"")))
+    return Parts(fields, field, file_name, content)
+
+
+async def fingerprint(request: Request) -> bytes:
+    """Condense what the parts say; equal for any boundary around them."""
+    read = await parts(request)
+    named = [*sorted(read.fields.items()), (read.file_field, read.file_name)]
+    digest = hashlib.sha256(repr(named).encode())
+    digest.update(read.content)
+    return digest.digest()
+
+
+def wrong(field: str, message: str | None = None) -> ValidationFailed:
+    """Say what is wrong with a part."""
+    message = message or gettext("This value does not fit.")
+    return ValidationFailed(errors=[{"field": field, "message": message}])

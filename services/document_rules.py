@@ -1,0 +1,127 @@
+"""What papers prove: which are required of whom, which are missing, until when."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import DoctorApplication, DoctorProfile, Document
+from models.document import (
+    CURRENT,
+    REQUIREMENT_KINDS,
+    DocumentKind,
+    DocumentStatus,
+    Requirement,
+)
+from models.specialization import Specialization
+from services import clock, settings
+from services.clock import MOSCOW
+from services.settings import required_document_key
+
+
+async def today(session: AsyncSession) -> date:
+    """Give the day that it is in Moscow, where papers expire."""
+    return (await clock.now(session)).astimezone(MOSCOW).date()
+
+
+async def listing(
+    session: AsyncSession, user_id: uuid.UUID, *, history: bool = False
+) -> list[Document]:
+    """List a person's papers by kind, newest first; who asks was checked before."""
+    query = select(Document).where(col(Document.user_id) == user_id)
+    if not history:
+        query = query.where(col(Document.status).in_(CURRENT))
+    order = (col(Document.kind), col(Document.id).desc())
+    return list((await session.exec(query.order_by(*order))).all())
+
+
+async def required(
+    session: AsyncSession, specializations: Iterable[str]
+) -> list[Requirement]:
+    """List what doctors of any of these specializations have to prove."""
+    keys = {
+        required_document_key(Specialization(name), requirement): requirement
+        for name in specializations
+        for requirement in Requirement
+    }
+    values = await settings.get_many(session, keys)
+    wanted = {keys[key] for key, value in values.items() if value}
+    return [each for each in Requirement if each in wanted]
+
+
+async def missing(
+    session: AsyncSession, application: DoctorApplication
+) -> list[Requirement]:
+    """List what the applicant has given no valid paper for."""
+    given = frozenset({DocumentStatus.SUBMITTED, DocumentStatus.ACCEPTED})
+    return await _unproved(session, application, given)
+
+
+async def unaccepted(
+    session: AsyncSession, application: DoctorApplication
+) -> list[Requirement]:
+    """List what no accepted and valid paper proves yet."""
+    accepted = frozenset({DocumentStatus.ACCEPTED})
+    return await _unproved(session, application, accepted)
+
+
+async def _unproved(
+    session: AsyncSession,
+    application: DoctorApplication,
+    proving: frozenset[DocumentStatus],
+) -> list[Requirement]:
+    wanted = await required(session, await _specializations(session, application))
+    day = await today(session)
+    given = {
+        document.kind
+        for document in await listing(session, application.user_id)
+        if document.status in proving and not _expired(document, day)
+    }
+    return [each for each in wanted if given.isdisjoint(REQUIREMENT_KINDS[each])]
+
+
+def _expired(document: Document, day: date) -> bool:
+    return document.expires_on is not None and document.expires_on < day
+
+
+async def _specializations(
+    session: AsyncSession, application: DoctorApplication
+) -> Sequence[str]:
+    """Look into the application, or into the profile that it has become."""
+    stated = application.facts.get("specializations")
+    if stated:
+        return [str(name) for name in stated]
+    query = select(DoctorProfile.specializations).where(
+        col(DoctorProfile.user_id) == application.user_id
+    )
+    return (await session.exec(query)).first() or []
+
+
+async def valid_until(
+    session: AsyncSession, user_id: uuid.UUID, specializations: Iterable[str]
+) -> date | None:
+    """Give the last day on which accepted papers prove all that is required.
+
+    Of two papers that prove the same the later one counts; one without an end
+    never expires. Where nothing ends the answer is None.
+    """
+    accepted = {
+        document.kind: document.expires_on
+        for document in await listing(session, user_id)
+        if document.status is DocumentStatus.ACCEPTED
+    }
+    ends = [
+        _latest(accepted, REQUIREMENT_KINDS[each])
+        for each in await required(session, specializations)
+    ]
+    return min((day for day in ends if day is not None), default=None)
+
+
+def _latest(
+    accepted: dict[DocumentKind, date | None], kinds: Iterable[DocumentKind]
+) -> date | None:
+    days = [accepted[kind] for kind in kinds if kind in accepted]
+    known = [day for day in days if day is not None]
+    return max(known) if known and len(known) == len(days) else None

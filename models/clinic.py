@@ -12,6 +12,11 @@ class ClinicProfile(Table, table=True):
     """A clinic: its name, licence and tax number."""
 
     __tablename__ = "clinic_profile"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "tax_number ~ '^([0-9]{10}|[0-9]{12})$'", name="tax_number_digits"
+        ),
+    )
 
     name: str = Field(max_length=200, unique=True)
     licence_number: str | None = Field(default=None, max_length=60)

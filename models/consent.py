@@ -13,7 +13,18 @@ class Consent(Table, table=True):
     """One consent (152-FZ: a document of its own, with version, time and purpose)."""
 
     __tablename__ = "consent"
-    __table_args__ = (sa.UniqueConstraint("user_id", "kind", "version"),)
+    __table_args__ = (
+        # Whoever withdraws and agrees anew leaves a row for each time.
+        sa.Index(
+            "uq_consent_live",
+            "user_id",
+            "kind",
+            "version",
+            unique=True,
+            postgresql_where=sa.text("withdrawn_at IS NULL"),
+        ),
+        sa.Index("ix_consent_user_id", "user_id"),
+    )
 
     user_id: uuid.UUID = Field(foreign_key="app_user.id", ondelete="RESTRICT")
     kind: str = Field(max_length=40)

@@ -64,6 +64,7 @@ class DoctorProfile(Table, table=True):
     clinic_id: uuid.UUID | None = Field(
         default=None, foreign_key="clinic_profile.id", ondelete="RESTRICT", index=True
     )
+    clinic_since: datetime | None = stamp()
     home_district: str | None = Field(default=None, max_length=80)
     home_latitude: float | None = Field(default=None)
     home_longitude: float | None = Field(default=None)

@@ -35,6 +35,10 @@ class VerificationCode(Table, table=True):
         one_of("purpose", Purpose),
         one_of("channel", Channel),
         sa.CheckConstraint("tries_left >= 0", name="tries_left_not_negative"),
+        sa.CheckConstraint(
+            "(purpose = 'invitation') = (clinic_id IS NOT NULL)",
+            name="clinic_of_invitation",
+        ),
         sa.Index("ix_verification_code_user_id_purpose", "user_id", "purpose"),
     )
 
@@ -47,3 +51,6 @@ class VerificationCode(Table, table=True):
     expires_at: datetime = Field(sa_type=TimestampTZ, nullable=False)
     used_at: datetime | None = stamp()
     burnt_at: datetime | None = stamp()
+    clinic_id: uuid.UUID | None = Field(
+        default=None, foreign_key="clinic_profile.id", ondelete="RESTRICT", index=True
+    )

@@ -1,11 +1,13 @@
 """The API as a part of the application: its routes, its door and its document."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -27,6 +29,7 @@ from api import (
 )
 from api.front import Front
 from api.idempotency import KEY_PATTERN
+from services import tokens
 from services.config import Settings
 from services.errors import DomainError
 
@@ -61,8 +64,8 @@ def install_api(app: FastAPI, settings: Settings) -> None:
 def _middleware(settings: Settings) -> list[Middleware]:
     # A file and the parts around it; every other body stays small.
     larger = {("POST", documents.PREFIX): settings.max_upload_bytes + uploads.AROUND}
-    most = settings.max_body_bytes
-    layers = [Middleware(Front, max_body_bytes=most, larger=larger)]
+    most, signed = settings.max_body_bytes, partial(_signed, settings)
+    layers = [Middleware(Front, max_body_bytes=most, larger=larger, signed=signed)]
     if settings.cors_origins:
         cors = Middleware(
             CORSMiddleware,
@@ -73,6 +76,16 @@ def _middleware(settings: Settings) -> list[Middleware]:
         )
         layers.insert(0, cors)
     return layers
+
+
+def _signed(settings: Settings, headers: Headers) -> bool:
+    """Tell whether a token of ours came along; whose it is, the route finds out."""
+    try:
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        tokens.verify(settings, token)
+    except DomainError:
+        return False
+    return kind.lower() == "bearer"
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

@@ -4,7 +4,7 @@ One plain ASGI layer, because every layer costs each request.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,11 +32,13 @@ class Front:
         app: ASGIApp,
         max_body_bytes: int,
         larger: Mapping[tuple[str, str], int] | None = None,
+        signed: Callable[[Headers], bool] = lambda _: False,
     ) -> None:
         self.app = app
         self.most = max_body_bytes
-        # The few routes, by method and path, that take more.
+        # The few routes, by method and path, that take more from those signed in.
         self.larger = larger or {}
+        self.signed = signed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let requests for other parts of the application through untouched."""
@@ -47,13 +49,16 @@ class Front:
         scope[LOCALE_ASKED] = _speak(headers.get("accept-language"))
         try:
             _check_address(scope)
-            most = self.larger.get((scope.get("method", ""), scope["path"]), self.most)
-            body = await _read(headers, receive, most)
+            body = await _read(headers, receive, self._most(scope, headers))
             _check_body(headers, body)
         except DomainError as error:
             await problems.render(error)(scope, receive, send)
             return
         await self.app(scope, _replay(body, receive), send)
+
+    def _most(self, scope: Scope, headers: Headers) -> int:
+        most = self.larger.get((scope.get("method", ""), scope["path"]))
+        return self.most if most is None or not self.signed(headers) else most
 
 
 async def _read(headers: Headers, receive: Receive, most: int) -> bytes:

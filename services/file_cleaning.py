@@ -103,10 +103,8 @@ def clean_document(job: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any],
     # Stamps of signatures are form fields, which are drawn once this is called.
     source.init_forms()
     pages = len(source)
-    if pages > job["most_pages"]:
+    if not 1 <= pages <= job["most_pages"]:
         raise Refused("pages")
-    if pages < 1:
-        raise Refused("broken")
     flat = pdfium.PdfDocument.new()
     for page in source:
         _bind(flat, *_drawn(page))

@@ -18,6 +18,7 @@ from api import (
     auth,
     bookings,
     clinic,
+    consents,
     doctors,
     documents,
     duty,
@@ -46,6 +47,7 @@ ROUTERS: Sequence[APIRouter] = (
     price_list.router,
     clinic.router,
     documents.router,
+    consents.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 

@@ -10,15 +10,23 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Consent, PatientProfile, RoleGrant, User
+from models import PatientProfile, RoleGrant, User
 from models.base import uuid7
 from models.role_grant import API_ROLES, Role
-from services import audit, passwords, rate_limits, refresh_tokens, staff_sessions
+from services import (
+    audit,
+    consents,
+    passwords,
+    rate_limits,
+    refresh_tokens,
+    staff_sessions,
+)
 from services.actor import SYSTEM_ID, Actor, Via
 from services.callers import Caller
+from services.consents import ConsentInput
 from services.errors import AccountExists
 from services.i18n import current_locale, gettext
-from services.inputs import Email, Input, Line, Name, Phone, wrong
+from services.inputs import Email, Input, Name, Phone, wrong
 from services.logins import login_matches
 from services.refresh_tokens import Link
 
@@ -29,15 +37,7 @@ NewPassword = Annotated[
         strict=True, min_length=passwords.SHORTEST, max_length=passwords.LONGEST
     ),
 ]
-Word = Annotated[Line, StringConstraints(max_length=40)]
 NOBODY = Actor(SYSTEM_ID, Role.SYSTEM, Via.API)
-
-
-class ConsentInput(Input):
-    """One consent with the version of the text that was shown."""
-
-    kind: Word
-    version: Word
 
 
 class Registration(Input):
@@ -107,10 +107,8 @@ async def register(
     session.add(PatientProfile(user_id=user_id))
     grant = RoleGrant(user_id=user_id, role=Role.PATIENT, granted_by=user_id)
     session.add(grant)
-    for kind, version in {(each.kind, each.version) for each in new.consents}:
-        consent = Consent(user_id=user_id, kind=kind, version=version)
-        consent.client_address = client_address[:45]
-        session.add(consent)
+    consents.demand_basic(new.consents)
+    await consents.record(session, user_id, new.consents, client_address)
     actor = Actor(user_id, Role.PATIENT, Via.API)
     audit.record(session, actor, "account.registered", "user", user_id)
     user = await session.get_one(User, user_id)

@@ -16,7 +16,7 @@ from models.booking_words import (
     Flag,
 )
 from models.role_grant import Role
-from services import phone_patients, places
+from services import consents, phone_patients, places
 from services.actor import Actor
 from services.booking_creation import Decided, insert_booking
 from services.booking_drafts import BookingDraft, PatientDraft
@@ -83,6 +83,8 @@ async def create(
         stop = await _stop_of(session, draft)
     elif actor.acting_as is not Role.PATIENT or isinstance(draft, BookingDraft):
         raise Forbidden
+    else:
+        await consents.demand_current(session, patient_id)
     if draft.preferred_doctor_id is not None:
         await _demand_doctor(session, draft.preferred_doctor_id)
     decided = Decided(

@@ -80,6 +80,10 @@ TABLE = {
     "POST /v1/me/doctor-application/documents": "uu nn ++ nn",
     "GET /v1/me/doctor-application/documents/{document_id}/file": DOCTORS_PAPER,
     "DELETE /v1/me/doctor-application/documents/{document_id}": DOCTORS_PAPER,
+    "GET /v1/consent-texts": PUBLIC,
+    "GET /v1/me/consents": ANY_TOKEN,
+    "POST /v1/me/consents": ANY_TOKEN,
+    "DELETE /v1/me/consents/{kind}": "uu nn nn nn",
     "GET /v1/doctors": ANY_TOKEN,
     "GET /v1/price-list": PUBLIC,
     "GET /v1/clinic": AS_CLINIC,
@@ -111,6 +115,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /v1/visits/{booking_id}/cancel": {"reason_code": "patient_absent"},
     "POST /v1/visits/{booking_id}/flag": {"flag": "needs_second_doctor"},
+    "POST /v1/me/consents": {"kind": "personal_data", "version": "1"},
     "PUT /v1/me/duty": {"on_duty": True},
     "PUT /v1/me/position": {"latitude": 55.7, "longitude": 37.6},
     "POST /v1/clinic/bookings/{booking_id}/assign": {
@@ -194,6 +199,7 @@ async def test_who_may_use_the_route(
         booking_id=booking_id,
         address_id=scene.address_id,
         document_id=scene.document_id,
+        kind="personal_data",
     )
     expected = dict(zip(CALLERS, TABLE[route].replace(" ", ""), strict=True))
     found = {}
@@ -219,7 +225,7 @@ async def test_malformed_ids_are_not_found(
     for caller in ("patient", "doctor", "clinic"):
         answer = await client.request(
             method,
-            path.format(booking_id=bad, address_id=bad, document_id=bad),
+            path.format(booking_id=bad, address_id=bad, document_id=bad, kind=bad),
             headers=scene.headers[caller],
             json=scene.body(route),
         )

@@ -50,7 +50,7 @@ async def cleaned_upload(
             sessions, lambda own: rate_limits.upload(own, caller.user_id)
         )
         body, parts = await _checked(request)
-        kept = body, await files.take(parts.content, parts.file_name)
+        kept = body, await files.take(parts.give(), parts.file_name)
         request.scope[_TAKEN] = kept
     return kept
 

@@ -51,10 +51,12 @@ class Front:
             _check_address(scope)
             body = await _read(headers, receive, self._most(scope, headers))
             _check_body(headers, body)
+            replay = _replay(body, receive)
+            del body
         except DomainError as error:
             await problems.render(error)(scope, receive, send)
             return
-        await self.app(scope, _replay(body, receive), send)
+        await self.app(scope, replay, send)
 
     def _most(self, scope: Scope, headers: Headers) -> int:
         most = self.larger.get((scope.get("method", ""), scope["path"]))
@@ -139,13 +141,12 @@ def _about(field: str, message: str) -> dict[str, str]:
 
 def _replay(body: bytes, receive: Receive) -> Receive:
     """Give the body once; after it, only the client's leaving is news."""
-    given = False
+    # Taken out of here once it is given, for it may be large and the work long.
+    kept = [body]
 
     async def next_message() -> Message:
-        nonlocal given
-        if given:
+        if not kept:
             return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return {"type": "http.request", "body": kept.pop(), "more_body": False}
 
     return next_message

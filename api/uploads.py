@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -16,7 +17,7 @@ MOST_FIELDS = 10
 _KEPT = "tot.parts"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Parts:
     """The fields of a form and its one file."""
 
@@ -24,6 +25,19 @@ class Parts:
     file_field: str | None
     file_name: str
     content: bytes
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """What tells these parts from others, without the boundary around them."""
+        named = [*sorted(self.fields.items()), (self.file_field, self.file_name)]
+        digest = hashlib.sha256(repr(named).encode())
+        digest.update(self.content)
+        return digest.digest()
+
+    def give(self) -> bytes:
+        """Hand the file over and keep none of it."""
+        content, self.content = self.content, b""
+        return content
 
 
 def is_multipart(request: Request) -> bool:
@@ -62,11 +76,7 @@ async def _read(request: Request) -> Parts:
 
 async def fingerprint(request: Request) -> bytes:
     """Condense what the parts say; equal for any boundary around them."""
-    read = await parts(request)
-    named = [*sorted(read.fields.items()), (read.file_field, read.file_name)]
-    digest = hashlib.sha256(repr(named).encode())
-    digest.update(read.content)
-    return digest.digest()
+    return (await parts(request)).fingerprint
 
 
 def wrong(field: str, message: str | None = None) -> ValidationFailed:

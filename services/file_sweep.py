@@ -1,7 +1,7 @@
 """Deletes files that no row points to: refused commits, replaced and removed papers."""
 
+import asyncio
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -23,7 +23,7 @@ async def sweep(session: AsyncSession) -> int:
     before = float(await session.scalar(query) or 0) - YOUNGEST_SECONDS
     removed = 0
     for folder in sorted(get_settings().files_dir.glob("[0-9a-f][0-9a-f]")):
-        names = await files.in_thread(partial(_old, folder, before))
+        names = await asyncio.to_thread(_old, folder, before)
         for name in await _unknown(session, names):
             await files.remove(name)
             removed += 1

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from services import file_kinds, file_names
 from services.config import get_settings
-from services.errors import FileRefused, NotFound, TooLarge
+from services.errors import FileRefused, NotFound, TooLarge, Unavailable
 
 Result = TypeVar("Result")
 
@@ -37,8 +37,12 @@ LIMITS: Mapping[str, int] = {
 }
 PROGRAM = Path(__file__).with_name("file_cleaning.py")
 _NAME = re.compile("[0-9a-f]{48}", re.ASCII)
-# Each job may take a core and hundreds of megabytes.
-_workers = ThreadPoolExecutor(2, thread_name_prefix="files")
+# Each job may take a core and hundreds of megabytes, and each that waits for its
+# turn holds a whole file. Reading and writing never stands in this line, because a
+# transaction is open meanwhile.
+AT_ONCE, MOST_IN_LINE = 2, 24
+_workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="files")
+_line: set[object] = set()
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ async def preview(stored: StoredFile, page: int) -> Picture:
 
 
 async def _apart(job: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    told, content = await in_thread(lambda: run_apart(job, data))
+    told, content = await _in_line(lambda: run_apart(job, data))
     if "refused" in told:
         most = {"pixels": MOST_PIXELS // 1_000_000, "pages": MOST_PAGES}
         raise FileRefused(reason=told["refused"], most=most.get(told["refused"], 0))
@@ -143,7 +147,7 @@ def run_apart(
 
 async def keep(taken: Taken) -> None:
     """Write a cleaned file for good; its row is to be committed after this."""
-    await in_thread(lambda: _write(path_of(taken.storage_name), taken.content))
+    await asyncio.to_thread(_write, path_of(taken.storage_name), taken.content)
 
 
 async def open_file(storage_name: str | None) -> bytes:
@@ -151,14 +155,14 @@ async def open_file(storage_name: str | None) -> bytes:
     if storage_name is None:
         raise NotFound
     try:
-        return await in_thread(path_of(storage_name).read_bytes)
+        return await asyncio.to_thread(path_of(storage_name).read_bytes)
     except FileNotFoundError:
         raise NotFound from None
 
 
 async def remove(storage_name: str) -> None:
     """Delete a kept file that no row points to any more."""
-    await in_thread(lambda: path_of(storage_name).unlink(missing_ok=True))
+    await asyncio.to_thread(path_of(storage_name).unlink, missing_ok=True)
 
 
 def path_of(storage_name: str) -> Path:
@@ -191,6 +195,13 @@ def _settle(folder: Path) -> None:
         os.close(descriptor)
 
 
-async def in_thread(work: Callable[[], Result]) -> Result:
-    """Do what waits for a disk or a decoder beside the event loop."""
-    return await asyncio.get_running_loop().run_in_executor(_workers, work)
+async def _in_line(work: Callable[[], Result]) -> Result:
+    """Wait for a turn; Unavailable where too many wait already."""
+    if len(_line) >= MOST_IN_LINE:
+        raise Unavailable
+    ticket = object()
+    _line.add(ticket)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_workers, work)
+    finally:
+        _line.discard(ticket)

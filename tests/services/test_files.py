@@ -14,7 +14,7 @@ from PIL import Image
 
 from services import file_cleaning, file_names, files
 from services.config import Settings
-from services.errors import FileRefused, NotFound, TooLarge
+from services.errors import FileRefused, NotFound, TooLarge, Unavailable
 from services.files import StoredFile
 from services.i18n import use_locale
 from tests import hostile
@@ -417,6 +417,20 @@ async def test_two_files_at_a_time_are_opened_and_the_others_wait() -> None:
     taken = await asyncio.gather(*[files.take(whole, "x") for _ in range(6)])
     assert len({each.storage_name for each in taken}) == 6
     assert len({each.sha256 for each in taken}) == 1
+
+
+async def test_who_finds_a_long_line_is_asked_to_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(files, "MOST_IN_LINE", 3)
+    whole = hostile.picture()
+    tries = [files.take(whole, "x") for _ in range(5)]
+    done = await asyncio.gather(*tries, return_exceptions=True)
+    assert [type(each) for each in done].count(Unavailable) == 2
+    # The line empties, also behind those whose files were refused.
+    assert await refusal(whole[:-9] + b"x") == "broken"
+    assert (await files.take(whole, "x")).pages == 1
+    assert not files._line
 
 
 # The program itself, in this process, where its every line can be watched.

@@ -25,6 +25,7 @@ from api import (
     health,
     price_list,
     problems,
+    rights,
     uploads,
     visits,
 )
@@ -48,6 +49,7 @@ ROUTERS: Sequence[APIRouter] = (
     clinic.router,
     documents.router,
     consents.router,
+    rights.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 

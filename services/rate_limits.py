@@ -127,6 +127,11 @@ async def refresh(session: AsyncSession, address: str) -> None:
     await hit(session, [_address("refresh", address, most, FIVE_MINUTES)])
 
 
+async def export(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Limit how often one person has all of their data gathered."""
+    await hit(session, [Limit(f"export account:{user_id}", 5, HOUR)])
+
+
 async def upload(session: AsyncSession, user_id: uuid.UUID) -> None:
     """Limit the files that one person has opened here, refused ones too."""
     await hit(session, [Limit(f"upload account:{user_id}", 30, FIVE_MINUTES)])

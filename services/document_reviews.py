@@ -11,7 +11,7 @@ from models.doctor_application import ApplicationStatus
 from models.document import DocumentKind, DocumentStatus
 from services import audit, clock, documents, live
 from services.actor import Actor
-from services.document_rules import listing, valid_until
+from services.document_rules import listing, unproved, valid_until
 from services.errors import Forbidden, IllegalTransition, NotFound
 from services.i18n import gettext
 from services.inputs import wrong
@@ -117,15 +117,22 @@ async def _renew(session: AsyncSession, actor: Actor, document: Document) -> Non
 async def refresh_validity(
     session: AsyncSession, actor: Actor, profile: DoctorProfile
 ) -> None:
-    """Compute anew until when the papers of a locked profile hold."""
-    kinds = profile.specializations
-    day = await valid_until(session, profile.user_id, kinds)
+    """Compute anew until when the papers of a locked profile hold.
+
+    Where some papers were never given here, a curator has entered the day by hand:
+    then it only comes nearer.
+    """
+    user_id, names = profile.user_id, profile.specializations
+    day = await valid_until(session, user_id, names)
+    if await unproved(session, user_id, names):
+        known = (day, profile.documents_valid_until)
+        day = min((each for each in known if each is not None), default=None)
     profile.documents_valid_until = day
     data = {
         "documents_valid_until": day and day.isoformat(),
         "licence_expires_on": profile.licence_expires_on.isoformat(),
     }
     action = "doctor.validity"
-    audit.record(session, actor, action, "user", profile.user_id, **data)
+    audit.record(session, actor, action, "user", user_id, **data)
     await session.flush()
-    await live.announce(session, live.Topic.DOCTOR, profile.user_id)
+    await live.announce(session, live.Topic.DOCTOR, user_id)

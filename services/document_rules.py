@@ -56,30 +56,36 @@ async def missing(
 ) -> list[Requirement]:
     """List what the applicant has given no valid paper for."""
     given = frozenset({DocumentStatus.SUBMITTED, DocumentStatus.ACCEPTED})
-    return await _unproved(session, application, given)
+    names = await _specializations(session, application)
+    return await unproved(session, application.user_id, names, given)
 
 
 async def unaccepted(
     session: AsyncSession, application: DoctorApplication
 ) -> list[Requirement]:
     """List what no accepted and valid paper proves yet."""
-    accepted = frozenset({DocumentStatus.ACCEPTED})
-    return await _unproved(session, application, accepted)
+    names = await _specializations(session, application)
+    return await unproved(session, application.user_id, names)
 
 
-async def _unproved(
+async def unproved(
     session: AsyncSession,
-    application: DoctorApplication,
-    proving: frozenset[DocumentStatus],
+    user_id: uuid.UUID,
+    specializations: Iterable[str],
+    proving: frozenset[DocumentStatus] = frozenset({DocumentStatus.ACCEPTED}),
 ) -> list[Requirement]:
-    wanted = await required(session, await _specializations(session, application))
+    """List what such a doctor has to prove and has no valid paper of that status for."""
     day = await today(session)
     given = {
         document.kind
-        for document in await listing(session, application.user_id)
+        for document in await listing(session, user_id)
         if document.status in proving and not _expired(document, day)
     }
-    return [each for each in wanted if given.isdisjoint(REQUIREMENT_KINDS[each])]
+    return [
+        each
+        for each in await required(session, specializations)
+        if given.isdisjoint(REQUIREMENT_KINDS[each])
+    ]
 
 
 def _expired(document: Document, day: date) -> bool:

@@ -187,7 +187,8 @@ async def test_a_doctor_works_as_long_as_the_papers_in_force_say(
         assert profile.documents_valid_until != until or until is None
         await document_reviews.accept(session, actor, document.id)
 
-    await accept(KIND.DIPLOMA, None)
+    for kind in (KIND.DIPLOMA, KIND.PORTRAIT, KIND.LICENCE):
+        await accept(kind, None)
     assert profile.documents_valid_until is None
     await accept(KIND.CERTIFICATE, date(2090, 1, 1))
     assert profile.documents_valid_until == date(2090, 1, 1)
@@ -195,6 +196,28 @@ async def test_a_doctor_works_as_long_as_the_papers_in_force_say(
     assert profile.documents_valid_until == date(2080, 1, 1)
     await accept(KIND.PASSPORT, date(2095, 1, 1))
     assert profile.documents_valid_until == date(2090, 1, 1)
+    await accept(KIND.CERTIFICATE, None)
+    assert profile.documents_valid_until == date(2095, 1, 1)
+
+
+async def test_a_day_entered_by_hand_only_comes_nearer_until_all_papers_are_here(
+    session: AsyncSession,
+) -> None:
+    by_hand = date(2060, 1, 1)
+    doctor = await factories.doctor(session, profile={"documents_valid_until": by_hand})
+    actor, profile = await curator(session), await profile_of(session, doctor)
+    others = (KIND.PASSPORT, KIND.PORTRAIT, KIND.ACCREDITATION)
+    days = (None, date(2070, 1, 1), date(2050, 1, 1), date(2070, 1, 1))
+    found = []
+    for until in days:
+        paper = await factories.document(session, doctor, expires_on=until)
+        await document_reviews.accept(session, actor, paper.id)
+        found.append(profile.documents_valid_until)
+    assert found == [by_hand, by_hand, date(2050, 1, 1), date(2050, 1, 1)]
+    for kind in (*others, KIND.LICENCE):
+        paper = await factories.document(session, doctor, kind)
+        await document_reviews.accept(session, actor, paper.id)
+    assert profile.documents_valid_until == date(2070, 1, 1)
 
 
 async def test_a_new_licence_renews_what_the_profile_says_of_it(

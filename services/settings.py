@@ -159,8 +159,7 @@ def _about_documents() -> Iterable[Definition]:
 
 
 DEFINITIONS: Mapping[str, Definition] = {
-    definition.key: definition
-    for definition in (*_definitions(), *_about_documents())
+    definition.key: definition for definition in (*_definitions(), *_about_documents())
 }
 
 

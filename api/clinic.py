@@ -15,9 +15,10 @@ from api.schemas.directory import (
     ClinicAssignBody,
     ClinicCallAnswer,
     ClinicDoctorAnswer,
+    ClinicVisitAnswer,
 )
 from models.booking import Status
-from services import assignments, clinic_reads
+from services import assignments, clinic_reads, clinic_visits
 
 router = make_router("/v1/clinic", "Clinic")
 
@@ -47,6 +48,18 @@ async def list_bookings(
     """List the calls that are with the clinic."""
     page = await clinic_reads.calls(session, actor, wanted, status or ())
     return pages.answer(page, ClinicCallAnswer.of)
+
+
+@router.get("/visits", responses=problems(401, 403))
+async def list_visits(
+    session: SessionDep,
+    actor: ClinicActor,
+    wanted: WantedPage,
+    status: Annotated[list[Status] | None, Query(max_length=7)] = None,
+) -> Listing[ClinicVisitAnswer]:
+    """List the visits of the clinic's own doctors, without their patients."""
+    page = await clinic_visits.visits(session, actor, wanted, status or ())
+    return pages.answer(page, ClinicVisitAnswer.of)
 
 
 @router.post("/bookings/{booking_id}/assign", responses=problems(401, 403, 409))

@@ -12,6 +12,7 @@ from models.booking_words import CallType
 from models.price_item import PriceKind
 from models.specialization import Specialization
 from services.clinic_reads import ClinicCall, ClinicDoctor
+from services.clinic_visits import ClinicVisit
 from services.doctor_directory import ListedDoctor
 from services.i18n import current_locale
 from services.inputs import Input, Moment
@@ -163,4 +164,47 @@ class ClinicCallAnswer(BaseModel):
             planned_start=turn.planned_start if turn else None,
             version=booking.version,
             created_at=booking.created_at,
+        )
+
+
+class ClinicVisitAnswer(BaseModel):
+    """A visit of one of the clinic's doctors: times and states, no patient."""
+
+    id: uuid.UUID
+    number: str
+    status: Status
+    call_type: CallType
+    specialization: Specialization
+    district: str | None
+    doctor_id: uuid.UUID
+    doctor_name: str
+    planned_start: datetime
+    assigned_at: datetime
+    accepted_at: datetime | None
+    departed_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    cancelled_at: datetime | None
+    actual_minutes: int | None
+
+    @classmethod
+    def of(cls, visit: ClinicVisit) -> Self:
+        booking, turn = visit.booking, visit.turn
+        return cls(
+            id=booking.id,
+            number=booking.label,
+            status=booking.status,
+            call_type=booking.call_type,
+            specialization=booking.specialization,
+            district=booking.district,
+            doctor_id=visit.doctor.id,
+            doctor_name=visit.doctor.full_name,
+            planned_start=turn.planned_start,
+            assigned_at=turn.assigned_at,
+            accepted_at=turn.accepted_at,
+            departed_at=turn.departed_at,
+            started_at=turn.started_at,
+            completed_at=booking.completed_at,
+            cancelled_at=booking.cancelled_at,
+            actual_minutes=booking.actual_minutes,
         )

@@ -91,6 +91,7 @@ TABLE = {
     "GET /v1/clinic": AS_CLINIC,
     "GET /v1/clinic/doctors": AS_CLINIC,
     "GET /v1/clinic/bookings": AS_CLINIC,
+    "GET /v1/clinic/visits": AS_CLINIC,
     "POST /v1/clinic/bookings/{booking_id}/assign": OWN_CLINIC,
 }
 

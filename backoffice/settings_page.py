@@ -14,6 +14,7 @@ from services.edges import in_transaction
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
 from services.settings import Line
+from services.words import label
 
 GROUPS = {
     "sla": Lazy("How long a call may wait"),
@@ -21,12 +22,21 @@ GROUPS = {
     "base_price": Lazy("Prices"),
     "visit_minutes": Lazy("Length of a visit"),
     "documents": Lazy("Documents of applicants"),
+    "retention": Lazy("How long things are kept"),
     "required_documents": Lazy("Required documents"),
 }
 
 
+# Seventy switches are a table: a row for each specialization.
+PAPERS = "required_documents"
+
+
 def _group(line: Line) -> str:
     return line.definition.key.partition(".")[0]
+
+
+def _of_whom(line: Line) -> Any:
+    return line.definition.about[0]
 
 
 class SettingsPage(Page):
@@ -44,7 +54,16 @@ class SettingsPage(Page):
             (str(GROUPS.get(name, name)), list(of_group))
             for name, of_group in groupby(lines, _group)
         ]
-        return await self.render(request, "settings.html", {"groups": groups})
+        needed = [line for line in lines if _group(line) == PAPERS]
+        context = {
+            "groups": [each for each in groups if each[0] != str(GROUPS[PAPERS])],
+            "papers": [
+                (label(of_whom), list(row))
+                for of_whom, row in groupby(needed, _of_whom)
+            ],
+            "papers_title": GROUPS[PAPERS],
+        }
+        return await self.render(request, "settings.html", context)
 
     @command("/settings", Permission.SETTING_EDIT)
     async def put_setting(self, session: AsyncSession, call: Call) -> Done:

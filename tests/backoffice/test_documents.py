@@ -5,8 +5,9 @@ import pytest_asyncio
 from sqlmodel import col, select
 
 from models import AuditEvent, Document
-from models.document import DocumentKind
-from services import documents, files
+from models.document import DocumentKind, Requirement
+from models.specialization import Specialization
+from services import documents, files, settings
 from services.database import Sessions
 from services.documents import DocumentFacts
 from services.edges import transaction
@@ -98,3 +99,18 @@ async def test_others_of_the_staff_read_nothing(
             answer = await browser.get(f"/documents/{diploma.id}/{what}")
             assert answer.status_code == 403
     assert await readings(sessions) == 0
+
+
+async def test_required_documents_are_switches_in_a_table(
+    admin: Browser, sessions: Sessions
+) -> None:
+    key = settings.required_document_key(Specialization.SURGEON, Requirement.PORTRAIT)
+    page = await admin.page("/settings?lang=en")
+    assert page.count('aria-pressed="true"') == 14 * 5
+    assert ">Surgeon<" in page
+    assert page.count(f'value="{key}"') == 1
+    assert f'value="{key}"><input type="hidden" name="value" value="0">' in page
+    await admin.post("/settings", key=key, value="0")
+    page = await admin.page("/settings?lang=en")
+    assert page.count('aria-pressed="false"') == 1
+    assert f'value="{key}"><input type="hidden" name="value" value="1">' in page

@@ -1,6 +1,7 @@
 """`make demo`: a seeded city, the application, and a day that simulates itself."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -27,19 +28,24 @@ class DemoFailed(RuntimeError):
 
 def run(settings: Settings, *, speed: float, reset: bool) -> int:
     """Seed if needed, serve, and let the day run beside until a signal."""
-    demand_free_port(settings)
+    settings = with_outside(settings)
+    for port in (settings.port, settings.sandbox_port, settings.smtp_port):
+        demand_free_port(settings, port)
     if reset and not settings.database_url:
         EmbeddedPostgres(embedded_folder(settings)).destroy()
         reset = False
     with ready_database(settings):
         seed(reset=reset)
         day = Supervised(day_arguments(settings, speed), {}, None)
+        outside = Supervised(outside_arguments(settings), {}, None)
+        outside.start()
         threading.Thread(target=_begin, args=(settings, day), daemon=True).start()
         log_file = settings.data_dir / "demo.log"
         try:
             code = serve(settings, worker=True, log_file=log_file)
         finally:
             day.stop()
+            outside.stop()
     if code:
         raise DemoFailed(f"The application ended by itself; {log_file} says why.")
     return code
@@ -64,6 +70,30 @@ def day_arguments(settings: Settings, speed: float) -> list[str]:
     ]
 
 
+def with_outside(settings: Settings) -> Settings:
+    """Point mail and SMS at the stand-ins, for this process and its children."""
+    port = settings.sandbox_port
+    os.environ |= {
+        "TOT_SMTP_HOST": "127.0.0.1",
+        "TOT_SMTP_PORT": str(port + 1),
+        "TOT_SMTP_TLS": "none",
+        "TOT_SMS_URL": f"http://127.0.0.1:{port}/sms/send",
+        "TOT_SANDBOX_PORT": str(port),
+    }
+    update = {"smtp_host": "127.0.0.1", "smtp_port": port + 1, "smtp_tls": "none"}
+    return settings.model_copy(update=update | {"sms_url": os.environ["TOT_SMS_URL"]})
+
+
+def outside_arguments(settings: Settings) -> list[str]:
+    """How the stand-ins of mail and SMS are started."""
+    return [
+        "-m",
+        "sandbox.outside",
+        f"--port={settings.sandbox_port}",
+        f"--smtp-port={settings.smtp_port}",
+    ]
+
+
 def logins_file(settings: Settings) -> Path:
     """Where the demo keeps one login for each role."""
     return settings.data_dir / "demo-logins.json"
@@ -80,6 +110,8 @@ def tell(settings: Settings) -> None:
     out.print(
         f"REST      {settings.base_url}/v1/  (document: /openapi.json)", highlight=False
     )
+    inbox = f"http://127.0.0.1:{settings.sandbox_port}/inbox"
+    out.print(f"Mail, SMS {inbox}", highlight=False)
     out.print(f"Logs      {settings.data_dir}/demo.log", highlight=False)
     out.print("Ctrl-C stops everything; the data stays for the next time.")
 

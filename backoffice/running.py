@@ -23,14 +23,15 @@ class PortTaken(RuntimeError):
     """Somebody else listens there; the text says what to do."""
 
 
-def demand_free_port(settings: Settings) -> None:
+def demand_free_port(settings: Settings, port: int | None = None) -> None:
     """Find out before anything is started, and not in the log afterwards."""
+    port = settings.port if port is None else port
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        socket.create_server((settings.host, settings.port), family=family).close()
+        socket.create_server((settings.host, port), family=family).close()
     except OSError as error:
         raise PortTaken(
-            f"Cannot listen on {settings.host}:{settings.port} ({error.strerror})."
+            f"Cannot listen on {settings.host}:{port} ({error.strerror})."
             " Choose another: PORT=8080"
         ) from error
 

@@ -7,13 +7,17 @@ from collections.abc import Callable
 import structlog
 from procrastinate.worker import Worker
 
-from services import jobs
+from services import jobs, retention
+from services import notification_delivery as _deliveries
 from services.config import Settings
 from services.database import Sessions, make_engine, make_sessions
 from services.edges import transaction
 
 LOOK_SECONDS = 10.0
 SILENT_SECONDS = 60.0
+
+# Jobs exist for the queue once the modules that define them are loaded.
+DEFINED_IN = (jobs, _deliveries, retention)
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,97 @@
+"""The outside world of the demo: mail and SMS that can be read on a page.
+
+    python -m sandbox.outside --port 8001 --smtp-port 8002
+
+It listens on the loopback only and keeps nothing once it ends.
+"""
+
+import argparse
+from html import escape
+from urllib.parse import parse_qs
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.inbox import Inbox, Message
+from sandbox.mail_server import mail_server
+
+PAGE = """<!doctype html><html lang="ru"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><meta http-equiv="refresh"
+content="5"><title>Входящие — ТОТ, демо</title><style>
+body{{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;
+color-scheme:light dark}}article{{border:1px solid #8886;border-radius:.5rem;padding:.75rem
+1rem;margin:.75rem 0}}small{{opacity:.7}}p{{white-space:pre-wrap;overflow-wrap:anywhere;
+margin:.25rem 0}}</style></head><body><h1>Входящие</h1>
+<p>Почта и SMS, которые отправило демо. Новые сверху.</p>{messages}</body></html>"""
+
+
+class Outside:
+    """Everything that the demo's application believes to be the outside world."""
+
+    def __init__(self) -> None:
+        self.mail, self.sms = Inbox(), Inbox()
+
+    async def read(self, request: Request) -> Response:
+        inbox = self.mail if request.path_params["kind"] == "mail" else self.sms
+        wanted = request.query_params.get("to")
+        # A plus that was not escaped in the address arrives as a blank.
+        return JSONResponse(inbox.read(wanted and wanted.replace(" ", "+")))
+
+    async def page(self, request: Request) -> Response:
+        both = [*self.mail.messages, *self.sms.messages]
+        newest = sorted(both, key=lambda each: each.at, reverse=True)[:100]
+        shown = "".join(map(_article, newest)) or "<p>Пока ничего.</p>"
+        return HTMLResponse(PAGE.format(messages=shown))
+
+    async def send_sms(self, request: Request) -> Response:
+        """Answer as SMS.RU does to /sms/send with json=1."""
+        fields = parse_qs((await request.body()).decode())
+        number = fields.get("to", [""])[0]
+        text = fields.get("msg", [""])[0]
+        if not number.isdigit() or not text:
+            return JSONResponse({"status": "ERROR", "status_code": 202})
+        self.sms.put(f"+{number}", "", text)
+        sent = {"status": "OK", "status_code": 100, "sms_id": f"{len(text)}-{number}"}
+        return JSONResponse(
+            {"status": "OK", "status_code": 100, "sms": {number: sent}, "balance": 0}
+        )
+
+    def application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/inbox/{kind:str}", self.read),
+                Route("/inbox", self.page),
+                Route("/sms/send", self.send_sms, methods=["POST"]),
+            ]
+        )
+
+
+def _article(message: Message) -> str:
+    parts = [f"<small>{escape(message.to)} · {message.at[11:19]} UTC</small>"]
+    if message.subject:
+        parts.append(f"<h3>{escape(message.subject)}</h3>")
+    parts.append(f"<p>{escape(message.text)}</p>")
+    return f"<article>{''.join(parts)}</article>"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--smtp-port", type=int, required=True)
+    wanted = parser.parse_args()
+    outside = Outside()
+    letters = mail_server(outside.mail, wanted.smtp_port)
+    letters.start()
+    try:
+        uvicorn.run(
+            outside.application(), host="127.0.0.1", port=wanted.port, log_level="error"
+        )
+    finally:
+        letters.stop()
+
+
+if __name__ == "__main__":
+    main()

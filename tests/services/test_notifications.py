@@ -1,0 +1,357 @@
+"""What people are told really arrives, once, or waits for an operator."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+import uvicorn
+from sqlmodel import col, select
+
+from models import Notification
+from models.notification import NotificationChannel, NotificationStatus
+from models.role_grant import Role
+from sandbox.inbox import Inbox
+from sandbox.mail_server import mail_server
+from sandbox.outside import Outside
+from services import notification_delivery, notification_texts, sealing
+from services.actor import SYSTEM
+from services.config import get_settings, use_settings
+from services.database import Sessions
+from services.edges import in_transaction, transaction
+from services.errors import Forbidden, IllegalTransition, NotFound
+from services.gateways import NotConfigured, Undelivered, mail, sms
+from services.i18n import catalog
+from services.notifications import Notice, notify, notify_role
+from tests import factories
+
+EMAIL, SMS = NotificationChannel.EMAIL, NotificationChannel.SMS
+QUEUED, SENT = NotificationStatus.QUEUED, NotificationStatus.SENT
+DEAD = NotificationStatus.DEAD
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@dataclass
+class World:
+    mail: Inbox
+    sms: Inbox
+    address: str
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(settings) -> AsyncIterator[World]:
+    """The stand-ins of mail and SMS, and settings that lead to them."""
+    outside, smtp_port, port = Outside(), free_port(), free_port()
+    letters = mail_server(outside.mail, smtp_port)
+    letters.start()
+    config = uvicorn.Config(
+        outside.application(), host="127.0.0.1", port=port, log_level="error"
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - the library has no event for it
+        await asyncio.sleep(0.01)
+    address = f"http://127.0.0.1:{port}"
+    use_settings(
+        settings.model_copy(
+            update={
+                "smtp_host": "127.0.0.1",
+                "smtp_port": smtp_port,
+                "smtp_tls": "none",
+                "sms_url": f"{address}/sms/send",
+                "sms_sender": "TOT",
+            }
+        )
+    )
+    yield World(outside.mail, outside.sms, address)
+    use_settings(settings)
+    server.should_exit = True
+    await running
+    letters.stop()
+
+
+@pytest.fixture
+def dead_ends(settings) -> Iterator[None]:
+    """Servers that nobody answers at."""
+    port = free_port()
+    use_settings(
+        settings.model_copy(
+            update={
+                "smtp_host": "127.0.0.1",
+                "smtp_port": port,
+                "smtp_tls": "none",
+                "sms_url": f"http://127.0.0.1:{port}/sms/send",
+            }
+        )
+    )
+    yield
+    use_settings(settings)
+
+
+async def told(sessions: Sessions, **facts) -> Notification:
+    async def work(session):
+        user = await factories.patient(session)
+        notice = Notice(**({"kind": "verification_code", "user_id": user.id} | facts))
+        return await notify(session, SYSTEM, notice)
+
+    return await read(sessions, await in_transaction(sessions, work))
+
+
+async def read(sessions: Sessions, notification_id) -> Notification:
+    async with transaction(sessions) as session:
+        return await session.get_one(Notification, notification_id)
+
+
+async def at_once(sessions: Sessions, notification_id) -> None:
+    """Let the wait before the next try pass."""
+    async with transaction(sessions) as session:
+        row = await session.get_one(Notification, notification_id)
+        row.next_try_at = row.created_at - timedelta(seconds=1)
+
+
+async def test_a_code_arrives_by_mail_and_is_erased_here(sessions, world) -> None:
+    row = await told(sessions, secret="482913")
+    assert "482913" not in (row.sealed or "")
+    await notification_delivery.deliver(sessions, row.id)
+    letter = world.mail.read(row.address.upper())[-1]
+    assert letter["subject"] == "Ваш код"
+    assert "482913" in letter["text"]
+    after = await read(sessions, row.id)
+    assert (after.status, after.sealed, after.attempts) == (SENT, None, 1)
+    await notification_delivery.deliver(sessions, row.id)
+    assert len(world.mail.read(row.address)) == 1
+
+
+async def test_a_code_arrives_by_sms_and_is_read_over_http(sessions, world) -> None:
+    row = await told(sessions, secret="111222", channel=SMS)
+    await notification_delivery.deliver(sessions, row.id)
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"{world.address}/inbox/sms?to={row.address}")
+        page = await client.get(f"{world.address}/inbox")
+    assert [each["to"] for each in answer.json()] == [row.address]
+    assert "111222" in answer.json()[0]["text"]
+    assert "111222" in page.text
+    assert (await read(sessions, row.id)).status is SENT
+
+
+async def test_nobody_reachable_is_not_told(session) -> None:
+    user = await factories.person(session, Role.PATIENT, email=None)
+    assert await notify(session, SYSTEM, Notice("account_erased")) is None
+    by_phone = await notify(session, SYSTEM, Notice("account_erased", user.id))
+    row = await session.get_one(Notification, by_phone)
+    assert (row.channel, row.address) == (SMS, user.phone)
+
+
+async def test_the_same_key_is_said_once(session) -> None:
+    user = await factories.patient(session)
+    notice = Notice("account_erased", user.id, dedup_key="once")
+    assert await notify(session, SYSTEM, notice) is not None
+    assert await notify(session, SYSTEM, notice) is None
+
+
+async def test_an_unknown_kind_is_refused_before_anybody_waits(session) -> None:
+    with pytest.raises(KeyError):
+        await notify(session, SYSTEM, Notice("gossip"))
+
+
+async def test_a_role_is_told_in_the_console(session) -> None:
+    known = {
+        (await factories.person(session, Role.CURATOR)).id,
+        (await factories.person(session, Role.CURATOR)).id,
+    }
+    blocked = await factories.person(session, Role.CURATOR)
+    blocked.blocked_at = blocked.created_at
+    facts = {"doctor": "Орлов Д. И.", "day": "2026-12-01"}
+    notice = Notice("licence_expiring_curator", facts=facts, dedup_key="orlov")
+    await notify_role(session, SYSTEM, Role.CURATOR, notice)
+    await notify_role(session, SYSTEM, Role.CURATOR, notice)
+    rows = (await session.exec(select(Notification))).all()
+    told_to = [row.user_id for row in rows if row.user_id in known]
+    assert sorted(told_to) == sorted(known)
+    assert blocked.id not in {row.user_id for row in rows}
+    assert {row.status for row in rows} == {SENT}
+
+
+async def test_a_caller_that_rolls_back_told_nobody(sessions) -> None:
+    async def count() -> int:
+        async with transaction(sessions) as session:
+            return await session.scalar(sa.select(sa.func.count(col(Notification.id))))
+
+    before = await count()
+
+    async def fail() -> None:
+        async with transaction(sessions) as session:
+            user = await factories.patient(session)
+            await notify(session, SYSTEM, Notice("password_changed", user.id))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert await count() == before
+
+
+async def test_an_outage_ends_at_the_operator_who_tries_again(
+    sessions, settings, dead_ends
+) -> None:
+    row = await told(sessions, kind="password_changed")
+    for attempt in range(1, notification_delivery.ATTEMPTS + 1):
+        await notification_delivery.deliver(sessions, row.id)
+        after = await read(sessions, row.id)
+        assert after.attempts == attempt
+        if attempt < notification_delivery.ATTEMPTS:
+            assert after.next_try_at > after.created_at
+            await notification_delivery.deliver(sessions, row.id)
+            assert (await read(sessions, row.id)).attempts == attempt
+            await at_once(sessions, row.id)
+    assert (after.status, after.sealed) == (DEAD, None)
+    assert "@" not in after.last_error
+    async with transaction(sessions) as session:
+        admin = await factories.person(session, Role.ADMIN)
+        actor = factories.as_staff(admin, Role.ADMIN)
+        await notification_delivery.retry(session, actor, row.id)
+    again = await read(sessions, row.id)
+    assert (again.status, again.attempts) == (QUEUED, 0)
+    async with transaction(sessions) as session:
+        with pytest.raises(IllegalTransition):
+            await notification_delivery.retry(session, actor, row.id)
+        with pytest.raises(NotFound):
+            await notification_delivery.retry(session, actor, factories.nobody())
+        other = factories.as_staff(admin, Role.DISPATCHER)
+        with pytest.raises(Forbidden):
+            await notification_delivery.retry(session, other, row.id)
+
+
+async def test_a_refused_mailbox_is_given_up_and_its_code_is_gone(
+    sessions, world
+) -> None:
+    row = await told(sessions, address="refused@example.org", secret="123123")
+    await notification_delivery.deliver(sessions, row.id)
+    after = await read(sessions, row.id)
+    assert (after.status, after.sealed, after.attempts) == (DEAD, None, 1)
+    async with transaction(sessions) as session:
+        admin = factories.as_staff(
+            await factories.person(session, Role.ADMIN), Role.ADMIN
+        )
+        with pytest.raises(IllegalTransition):
+            await notification_delivery.retry(session, admin, row.id)
+
+
+async def test_without_servers_messages_wait_and_no_try_is_counted(sessions) -> None:
+    for channel in (EMAIL, SMS):
+        row = await told(sessions, kind="password_changed", channel=channel)
+        await notification_delivery.deliver(sessions, row.id)
+        after = await read(sessions, row.id)
+        assert (after.status, after.attempts) == (QUEUED, 0)
+    async with transaction(sessions) as session:
+        waiting = await session.get_one(Notification, row.id)
+        waiting.next_try_at = waiting.created_at
+    assert await in_transaction(sessions, notification_delivery.due) >= 1
+
+
+async def test_a_message_that_vanished_meanwhile_harms_nobody(
+    sessions, world, monkeypatch
+) -> None:
+    row = await told(sessions, kind="password_changed")
+
+    async def vanish(*_: object) -> None:
+        async with transaction(sessions) as session:
+            await session.delete(await session.get_one(Notification, row.id))
+
+    monkeypatch.setattr(notification_delivery, "_send", vanish)
+    await notification_delivery.deliver(sessions, row.id)
+    await notification_delivery.deliver(sessions, row.id)
+
+
+async def test_after_a_crash_between_sending_and_settling_it_is_sent_again(
+    sessions, world, monkeypatch
+) -> None:
+    row = await told(sessions, kind="password_changed")
+    real = notification_delivery._send
+
+    async def crash(claimed) -> None:
+        await real(claimed)
+        raise SystemExit
+
+    monkeypatch.setattr(notification_delivery, "_send", crash)
+    with pytest.raises(SystemExit):
+        await notification_delivery.deliver(sessions, row.id)
+    monkeypatch.setattr(notification_delivery, "_send", real)
+    await notification_delivery.deliver(sessions, row.id)
+    assert len(world.mail.read(row.address)) == 1
+    await at_once(sessions, row.id)
+    await notification_delivery.deliver(sessions, row.id)
+    assert len(world.mail.read(row.address)) == 2
+    assert (await read(sessions, row.id)).status is SENT
+
+
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        ({"status_code": 500}, False),
+        ({"sms": {"79160000001": {"status_code": 207}}}, True),
+        ({"sms": []}, False),
+        ([], False),
+    ],
+)
+async def test_a_provider_that_says_no_is_understood(
+    settings, monkeypatch, body, refused
+) -> None:
+    async def answer(self, url, data) -> httpx.Response:
+        return httpx.Response(200, json=body)
+
+    monkeypatch.setattr(httpx.AsyncClient, "post", answer)
+    given = settings.model_copy(update={"sms_url": "http://127.0.0.1:1/"})
+    with pytest.raises(Undelivered) as caught:
+        await sms.send(given, "+79160000001", "text")
+    assert caught.value.refused is refused
+
+
+async def test_a_fault_of_the_provider_is_worth_another_try(
+    settings, monkeypatch
+) -> None:
+    async def answer(self, url, data) -> httpx.Response:
+        return httpx.Response(
+            502, text="bad gateway", request=httpx.Request("POST", url)
+        )
+
+    monkeypatch.setattr(httpx.AsyncClient, "post", answer)
+    given = settings.model_copy(update={"sms_url": "http://127.0.0.1:1/"})
+    with pytest.raises(Undelivered) as caught:
+        await sms.send(given, "+79160000001", "text")
+    assert not caught.value.refused
+
+
+async def test_a_mail_server_may_demand_tls_and_a_login(settings, world) -> None:
+    here = get_settings()
+    with pytest.raises(NotConfigured):
+        await mail.send(settings, "a@example.org", "s", "t")
+    for change in ({"smtp_tls": "starttls"}, {"smtp_username": "u"}):
+        given = here.model_copy(update=change)
+        with pytest.raises(Undelivered):
+            await mail.send(given, "a@example.org", "s", "t")
+
+
+@pytest.mark.parametrize("kind", sorted(notification_texts.TEXTS))
+@pytest.mark.parametrize("locale", ["ru", "en"])
+def test_every_text_can_be_filled_and_names_nothing_medical(kind, locale) -> None:
+    facts = {"document": "passport", "day": "2026-12-01", "doctor": "Орлов Д. И."}
+    for short in (False, True):
+        made = notification_texts.render(kind, locale, facts, "123456", short=short)
+        assert "{" not in made.subject + made.text
+        assert ("123456" in made.text) == notification_texts.needs_secret(kind)
+    if locale == "ru":
+        english = str.__str__(notification_texts.TEXTS[kind].body)
+        assert catalog("ru").gettext(english) != english
+
+
+def test_a_seal_is_all_that_the_table_knows_of_a_code(settings) -> None:
+    assert sealing.unseal(sealing.seal("000000")) == "000000"

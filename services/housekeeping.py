@@ -10,6 +10,9 @@ EXPIRED: Mapping[str, str] = {
     "rate_limit": "window_starts_at < app_now() - interval '2 days'",
     "presence": "seen_at < app_now() - interval '5 minutes'",
     "refresh_token": "expires_at < app_now() - interval '1 day'",
+    # The last message to somebody erased is the last that is known of them.
+    "notification": "kind = 'account_erased' AND (sent_at IS NOT NULL"
+    " OR created_at < app_now() - interval '7 days')",
     "staff_session": "coalesce(ended_at, expires_at) < app_now() - interval '30 days'",
 }
 

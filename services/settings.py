@@ -26,6 +26,9 @@ from services.permissions import Permission, demand
 SCHEDULED_LEAD_HOURS = "sla.scheduled_lead_hours"
 SLA_SCHEDULED_WARN, SLA_SCHEDULED_RED = "sla.scheduled.warn", "sla.scheduled.red"
 DOCTOR_ACCESS_HOURS = "doctor_access_hours"
+KEEP_NOTIFICATIONS, KEEP_CODES = "retention.notifications", "retention.codes"
+KEEP_SIGN_INS, KEEP_APPLICANTS = "retention.sign_ins", "retention.applicants"
+KEEP_SILENT_ACCOUNTS = "retention.silent_accounts"
 DOCUMENTS_MOST, DOCUMENTS_MEGABYTES = "documents.most", "documents.megabytes"
 
 MINUTES, HOURS, KOPECKS = Lazy("minutes"), Lazy("hours"), Lazy("kopecks")
@@ -145,6 +148,18 @@ def _definitions() -> Iterable[Definition]:
             )
 
 
+def _retention() -> Iterable[Definition]:
+    days, longest = Lazy("days, 0 is never"), 36_500
+    for key, default, title in (
+        (KEEP_NOTIFICATIONS, 365, Lazy("Sent messages are deleted after")),
+        (KEEP_CODES, 30, Lazy("Used and expired codes are deleted after")),
+        (KEEP_SIGN_INS, 1095, Lazy("Sign-ins leave the journal after, 30 at least")),
+        (KEEP_APPLICANTS, 180, Lazy("Papers of refused applicants are deleted after")),
+        (KEEP_SILENT_ACCOUNTS, 0, Lazy("Accounts never opened are erased after")),
+    ):
+        yield Definition(key, default, 0, longest, days, title)
+
+
 def _about_documents() -> Iterable[Definition]:
     most = Lazy("Files that an applicant may upload in 30 days")
     yield Definition(DOCUMENTS_MOST, 60, 1, 1000, FILES, most)
@@ -159,7 +174,8 @@ def _about_documents() -> Iterable[Definition]:
 
 
 DEFINITIONS: Mapping[str, Definition] = {
-    definition.key: definition for definition in (*_definitions(), *_about_documents())
+    definition.key: definition
+    for definition in (*_definitions(), *_about_documents(), *_retention())
 }
 
 

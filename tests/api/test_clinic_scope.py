@@ -110,8 +110,11 @@ async def read(client: AsyncClient, side: Side) -> str:
     for place in READS:
         cursor: str | None = ""
         while cursor is not None:
-            given = {"limit": 1, **({"cursor": cursor} if cursor else {})}
-            asked = {} if place == "/v1/clinic" else given
+            given: dict[str, Any] = {
+                "limit": 1,
+                **({"cursor": cursor} if cursor else {}),
+            }
+            asked: dict[str, Any] = {} if place == "/v1/clinic" else given
             answer = await client.get(place, params=asked, headers=side.headers)
             assert answer.status_code == 200, answer.text
             texts.append(answer.text)

@@ -140,9 +140,11 @@ async def test_only_curators_decide_and_never_for_themselves(
     owner = await session.get_one(User, document.user_id)
     with pytest.raises(Forbidden):
         await decide(session, as_staff(owner, Role.CURATOR), document, verb)
-    lost = Document(id=factories.nobody())
+    actor, nothing = await curator(session), factories.nobody()
     with pytest.raises(NotFound):
-        await decide(session, await curator(session), lost, verb)
+        await document_reviews.accept(session, actor, nothing)
+    with pytest.raises(NotFound):
+        await document_reviews.reject(session, actor, nothing, "Нет")
 
 
 async def test_the_paper_in_force_gives_way_only_to_an_accepted_one(

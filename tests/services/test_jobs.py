@@ -116,6 +116,7 @@ async def test_the_periodic_tasks_run(database_url: str, sessions: Sessions) -> 
         async with app.open_async():
             await app.configure_task("jobs.reap").defer_async(timestamp=1)
             await app.configure_task("housekeeping.tidy").defer_async(timestamp=1)
+            await app.configure_task("files.sweep").defer_async(timestamp=1)
             await app.run_worker_async(
                 wait=False,
                 listen_notify=False,
@@ -126,6 +127,7 @@ async def test_the_periodic_tasks_run(database_url: str, sessions: Sessions) -> 
     found = await waiting(sessions)
     assert "jobs.reap:succeeded" in found
     assert "housekeeping.tidy:succeeded" in found
+    assert "files.sweep:succeeded" in found
 
 
 async def test_a_worker_process_shows_its_heartbeat_and_may_be_killed(

@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Assignment, Booking, User
 from models.booking import ACTIVE
+from models.notification import NotificationChannel
 from models.role_grant import STAFF_ROLES, Role
 from services import anonymising, audit, live, passwords, roles
 from services.actor import Actor
@@ -17,6 +18,7 @@ from services.eligibility import lock_doctors
 from services.errors import Forbidden, OpenObligations
 from services.i18n import gettext
 from services.inputs import wrong
+from services.notifications import Notice, notify
 from services.permissions import Permission, demand
 
 
@@ -35,7 +37,10 @@ async def erase(session: AsyncSession, caller: Caller, current_password: str) ->
         raise wrong("current_password", gettext("The present password is wrong."))
     ids = await lock(session, caller.user_id)
     await demand_free(session, ids)
+    contact = _contact(await session.get_one(User, caller.user_id))
     await forget(session, actor, ids)
+    if contact is not None:
+        await notify(session, actor, contact)
     if Role.DOCTOR in held:
         await live.announce(session, live.Topic.DOCTOR, caller.user_id)
 
@@ -98,3 +103,12 @@ async def forget(session: AsyncSession, actor: Actor, ids: Sequence[uuid.UUID]) 
     for each in ids:
         audit.record(session, actor, "account.erased", "user", each)
     await session.flush()
+
+
+def _contact(user: User) -> Notice | None:
+    """Say where the last message goes; its row is deleted soon after it was sent."""
+    address = user.email or user.phone
+    if address is None:
+        return None
+    way = NotificationChannel.EMAIL if user.email else NotificationChannel.SMS
+    return Notice("account_erased", user.id, way, address)

@@ -6,6 +6,7 @@ from backoffice.board.views import Board
 from backoffice.booking_card import BookingCard
 from backoffice.bookings import BookingsView
 from backoffice.clinics import ClinicsView
+from backoffice.consents import ConsentTexts
 from backoffice.doctor_form import DoctorForm
 from backoffice.doctors import DoctorsView
 from backoffice.documents import DocumentFiles
@@ -32,6 +33,7 @@ VIEWS: tuple[type[Any], ...] = (
     UsersView,
     NewStaff,
     JournalView,
+    ConsentTexts,
     SettingsPage,
     Preferences,
     OwnPassword,

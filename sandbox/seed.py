@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from rich.progress import Progress
 
 from models.role_grant import STAFF_ROLES
-from sandbox import loading
+from sandbox import consent_texts, loading
 from sandbox.cast import STAFF, City, Passwords, populate
 from sandbox.history import Past
 from sandbox.rhythm import moments
@@ -120,6 +120,7 @@ async def _fill(sessions: Sessions, settings: Settings) -> None:
         async with transaction(sessions) as session:
             now = await present(session)
             await loading.load_people(session, city)
+            await consent_texts.publish(session, city.staff["admin"])
         bars.advance(people)
         await _past(sessions, city, chance, now, bars)
         await _walk(sessions, city, chance, now, bars)

@@ -96,6 +96,12 @@ def demand_basic(given: Collection[ConsentInput]) -> None:
         raise wrong("consents", gettext("Agree to how personal data is handled."))
 
 
+async def history(session: AsyncSession) -> Sequence[ConsentText]:
+    """List every text that was ever published: by kind, the current one first."""
+    order = (col(ConsentText.kind), col(ConsentText.id).desc())
+    return (await session.exec(select(ConsentText).order_by(*order))).all()
+
+
 async def record(
     session: AsyncSession,
     user_id: uuid.UUID,

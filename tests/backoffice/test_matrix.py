@@ -44,6 +44,8 @@ PAGES = {
     "POST /staff": ADMINS,
     "GET /settings": ADMINS,
     "POST /settings": ADMINS,
+    "GET /consents": ADMINS,
+    "POST /consents": ADMINS,
     "POST /users/{pk}/block": ADMINS,
     "POST /users/{pk}/unblock": ADMINS,
     "POST /users/{pk}/grant": ADMINS,
@@ -194,7 +196,7 @@ async def test_the_menu_shows_each_role_its_own(
     app: FastAPI, sessions: Sessions
 ) -> None:
     shown = {
-        A: {"doctors", "clinics", "prices", "users", "journal", "settings"},
+        A: {"doctors", "clinics", "prices", "users", "journal", "consents", "settings"},
         C: {"doctors", "clinics"},
         D: {"board", "calls", "doctors", "clinics", "prices"},
         F: {"calls-finance", "prices"},

@@ -19,14 +19,17 @@ from api import (
     bookings,
     clinic,
     consents,
+    contacts,
     doctors,
     documents,
     duty,
     health,
+    password_reset,
     price_list,
     problems,
     rights,
     uploads,
+    verifications,
     visits,
 )
 from api.front import Front
@@ -50,6 +53,9 @@ ROUTERS: Sequence[APIRouter] = (
     documents.router,
     consents.router,
     rights.router,
+    verifications.router,
+    password_reset.router,
+    contacts.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 

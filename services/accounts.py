@@ -15,6 +15,7 @@ from models.base import uuid7
 from models.role_grant import API_ROLES, Role
 from services import (
     audit,
+    claims,
     consents,
     passwords,
     rate_limits,
@@ -121,6 +122,9 @@ async def _insert(
 ) -> bool:
     """Insert the person unless e-mail or phone are taken, in one step with rivals."""
     values = new.model_dump(exclude={"password", "consents"})
+    if await claims.can_be_claimed(session, new.phone):
+        # The number is theirs once a code proves it, and nothing before.
+        values |= {"phone": None, "claimed_phone": new.phone}
     statement = insert(User).values(
         id=user_id,
         password_hash=password_hash,

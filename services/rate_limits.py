@@ -21,7 +21,7 @@ from services.config import get_settings
 from services.errors import TooManyRequests
 from services.logins import known_login
 
-FIVE_MINUTES, HOUR = 300, 3600
+FIVE_MINUTES, HOUR, DAY = 300, 3600, 86_400
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,42 @@ async def refresh(session: AsyncSession, address: str) -> None:
 async def export(session: AsyncSession, user_id: uuid.UUID) -> None:
     """Limit how often one person has all of their data gathered."""
     await hit(session, [Limit(f"export account:{user_id}", 5, HOUR)])
+
+
+async def code(
+    session: AsyncSession, user_id: uuid.UUID, contact: str | None, address: str
+) -> None:
+    """Limit the codes sent to a contact, for a person and from an address.
+
+    A message costs money and patience, so there is a limit for the day as well.
+    """
+    name = hashlib.sha256((contact or "").encode()).hexdigest()
+    await hit(
+        session,
+        [
+            Limit(f"code contact:{name}", 3, FIVE_MINUTES),
+            Limit(f"code contact day:{name}", 10, DAY),
+            Limit(f"code account day:{user_id}", 20, DAY),
+            _address("code", address, 30, HOUR),
+        ],
+    )
+
+
+async def code_try(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Limit tries at codes beyond the five of each code."""
+    await hit(session, [Limit(f"code try:{user_id}", 20, HOUR)])
+
+
+async def reset(session: AsyncSession, login: str, address: str) -> None:
+    """Limit letters with links, for the login meant whoever has it, and the address."""
+    name = hashlib.sha256(login.strip().lower().encode()).hexdigest()
+    await hit(
+        session,
+        [
+            Limit(f"reset login:{name}", 5, DAY),
+            _address("reset", address, 20, HOUR),
+        ],
+    )
 
 
 async def upload(session: AsyncSession, user_id: uuid.UUID) -> None:

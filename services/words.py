@@ -152,6 +152,7 @@ EVENTS: Mapping[str, Lazy] = {
     Verb.COMPLETE: Lazy("Visit completed"),
     Verb.CANCEL: Lazy("Call cancelled"),
     Verb.FLAG: Lazy("Flag changed"),
+    "claim": Lazy("The patient proved the phone number"),
 }
 
 

@@ -56,7 +56,7 @@ class UserAnswer(BaseModel):
         return cls(
             id=user.id,
             email=user.email,
-            phone=user.phone,
+            phone=user.phone or user.claimed_phone,
             first_name=user.first_name,
             last_name=user.last_name,
             middle_name=user.middle_name,

@@ -50,6 +50,14 @@ TABLE = {
     "POST /v1/auth/login": PUBLIC,
     "POST /v1/auth/refresh": PUBLIC,
     "POST /v1/auth/logout": ANY_TOKEN,
+    "POST /v1/auth/verifications": ANY_TOKEN,
+    "POST /v1/auth/verifications/confirm": ANY_TOKEN,
+    "POST /v1/auth/password-reset": PUBLIC,
+    "POST /v1/auth/password-reset/confirm": PUBLIC,
+    "PUT /v1/me/email": ANY_TOKEN,
+    "POST /v1/me/email/confirm": ANY_TOKEN,
+    "PUT /v1/me/phone": ANY_TOKEN,
+    "POST /v1/me/phone/confirm": ANY_TOKEN,
     "GET /v1/me": ANY_TOKEN,
     "PATCH /v1/me": ANY_TOKEN,
     "PUT /v1/me/password": ANY_TOKEN,
@@ -96,6 +104,16 @@ TABLE = {
 }
 
 BODIES: dict[str, dict[str, Any]] = {
+    "POST /v1/auth/verifications": {"channel": "email"},
+    "POST /v1/auth/verifications/confirm": {"channel": "email", "code": "123456"},
+    "POST /v1/auth/password-reset": {"login": "nobody@example.org"},
+    "PUT /v1/me/email": {
+        "email": "next@example.org",
+        "current_password": "correct horse",
+    },
+    "POST /v1/me/email/confirm": {"code": "123456"},
+    "PUT /v1/me/phone": {"phone": "+79160009999", "current_password": "correct horse"},
+    "POST /v1/me/phone/confirm": {"code": "123456"},
     "PATCH /v1/me": {"first_name": "Ольга"},
     "PUT /v1/me/password": {
         "current_password": "correct horse",

@@ -1,0 +1,149 @@
+"""A forgotten password: a signed link that works once, for thirty minutes.
+
+Asking does the same work for any login, known or not: one look and one job. The
+link stands on the fixed base address, never on what a request calls us.
+"""
+
+import hmac
+import secrets
+import uuid
+from datetime import timedelta
+
+import sqlalchemy as sa
+from itsdangerous import BadData, URLSafeSerializer
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import User, VerificationCode
+from models.notification import NotificationChannel
+from models.role_grant import STAFF_ROLES, Role
+from models.verification_code import Channel, Purpose
+from services import (
+    audit,
+    clock,
+    codes,
+    jobs,
+    passwords,
+    refresh_tokens,
+    roles,
+    sealing,
+    staff_sessions,
+)
+from services.actor import SYSTEM, SYSTEM_ID, Actor, Via
+from services.config import get_settings
+from services.errors import ValidationFailed
+from services.i18n import gettext
+from services.inputs import wrong
+from services.logins import known_login
+from services.notifications import Notice, notify
+from services.staff import SHORTEST_PASSWORD
+
+LIFETIME = timedelta(minutes=30)
+SEND = "password_reset.send"
+PAGE = "/reset-password"
+
+
+async def ask(session: AsyncSession, login: str) -> None:
+    """Have a link sent to whoever the login names; nobody learns if there is one."""
+    user_id = await known_login(session, login) or SYSTEM_ID
+    await jobs.enqueue(session, SEND, user_id=user_id)
+
+
+@jobs.job(SEND)
+async def send(session: AsyncSession, user_id: str) -> None:
+    """Send the link by e-mail, or by SMS to somebody without one."""
+    query = select(User).where(col(User.id) == uuid.UUID(user_id))
+    user = (await session.exec(query.with_for_update())).one_or_none()
+    if user is None or user.password_hash is None or user.blocked_at is not None:
+        return
+    channel = Channel.EMAIL if user.email else Channel.PHONE
+    address = user.email or user.phone
+    if address is None:
+        return
+    await codes.burn(session, user.id, Purpose.PASSWORD_RESET, channel)
+    token = await _link(session, user.id, channel, address)
+    way = NotificationChannel.EMAIL if user.email else NotificationChannel.SMS
+    link = f"{get_settings().base_url}{PAGE}?token={token}"
+    notice = Notice("password_reset", user.id, way, address, secret=link)
+    await notify(session, SYSTEM, notice)
+
+
+async def _link(
+    session: AsyncSession, user_id: uuid.UUID, channel: Channel, address: str
+) -> str:
+    nonce = secrets.token_urlsafe(24)
+    row = VerificationCode(
+        user_id=user_id,
+        purpose=Purpose.PASSWORD_RESET,
+        channel=channel,
+        address=address,
+        code_hash=_hash(nonce),
+        tries_left=1,
+        expires_at=await clock.now(session) + LIFETIME,
+    )
+    session.add(row)
+    await session.flush()
+    return str(_signers()[0].dumps([str(row.id), nonce]))
+
+
+async def confirm(session: AsyncSession, token: str, new_password: str) -> None:
+    """Set the password that the link's holder chose; every sign-in ends.
+
+    A second factor stays as it is. A link that was used, changed or has run out is
+    refused with ValidationFailed.
+    """
+    row = await _spend(session, token)
+    user = await roles.lock_user(session, row.user_id)
+    staff = await roles.roles_of(session, user.id) & STAFF_ROLES
+    shortest = SHORTEST_PASSWORD if staff else passwords.SHORTEST
+    names = (user.email, user.phone, user.first_name, user.last_name)
+    passwords.demand_strong(new_password, shortest, unlike=names, field="new_password")
+    user.password_hash = await passwords.hash(new_password)
+    user.must_change_password = False
+    user.auth_version += 1
+    await refresh_tokens.revoke_all(session, user.id)
+    await staff_sessions.end_all(session, user.id)
+    actor = Actor(user.id, Role.PATIENT, Via.API)
+    audit.record(session, actor, "account.password_reset", "user", user.id)
+    await notify(session, actor, Notice("password_changed", user.id))
+
+
+async def _spend(session: AsyncSession, token: str) -> VerificationCode:
+    row_id, nonce = _opened(token)
+    query = select(VerificationCode).where(
+        col(VerificationCode.id) == row_id,
+        col(VerificationCode.purpose) == Purpose.PASSWORD_RESET,
+        col(VerificationCode.used_at).is_(None),
+        col(VerificationCode.burnt_at).is_(None),
+        col(VerificationCode.expires_at) > sa.func.app_now(),
+    )
+    row = (await session.exec(query.with_for_update())).one_or_none()
+    if row is None or not hmac.compare_digest(row.code_hash, _hash(nonce)):
+        raise _worthless()
+    row.used_at, row.tries_left = await clock.now(session), 0
+    return row
+
+
+def _opened(token: str) -> tuple[uuid.UUID, str]:
+    for signer in _signers():
+        try:
+            row_id, nonce = signer.loads(token)
+            return uuid.UUID(row_id), nonce
+        except (BadData, ValueError, TypeError, AttributeError):
+            continue
+    raise _worthless()
+
+
+def _worthless() -> ValidationFailed:
+    return wrong("token", gettext("The link was used already or has run out."))
+
+
+def _signers() -> list[URLSafeSerializer]:
+    """Our signer, and the one of the key before."""
+    settings = get_settings()
+    keys = filter(None, (settings.secret_key, settings.secret_key_previous))
+    return [URLSafeSerializer(key, salt="tot password reset") for key in keys]
+
+
+def _hash(nonce: str) -> str:
+    return sealing.keyed_hash("password reset", nonce)

@@ -13,10 +13,11 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from api.app import install_api
-from backoffice import assets
+from backoffice import assets, invitation_page
 from backoffice.board.feed import Feed
 from backoffice.console import STATIC, Console
 from backoffice.headers import SecurityHeaders
+from services import clinic_invitations
 from services.config import Profile, Settings, get_settings
 from services.database import make_engine, make_sessions
 
@@ -69,6 +70,8 @@ def create_app(
     app.add_route("/", to_console)
     install_api(app, settings)
     Console(app, settings)
+    methods = ["GET", "POST"]
+    app.add_route(clinic_invitations.PATH, invitation_page.invitation, methods=methods)
     return app
 
 

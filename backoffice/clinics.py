@@ -12,13 +12,21 @@ from backoffice import cells, formats
 from backoffice.commands import Call, Done, command
 from backoffice.filters import Either
 from backoffice.forms import PhoneField
+from backoffice.pages import staff_of
 from backoffice.staff_pages import person_in, shown_once
 from backoffice.tables import TableView
 from models import ClinicProfile
-from services import clinics
+from services import clinic_invitations, clinics, tax_numbers
+from services.clinic_invitations import Invitee
 from services.edges import in_transaction
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
+
+
+def _right_inn(_: Any, field: Any) -> None:
+    """A tax number carries digits that check the others."""
+    if field.data and not tax_numbers.is_right(field.data):
+        raise validators.ValidationError(gettext("This is not a tax number (INN)."))
 
 
 class ClinicsView(TableView, model=ClinicProfile):
@@ -94,25 +102,34 @@ class ClinicsView(TableView, model=ClinicProfile):
     def field_options(self) -> dict[str, dict[str, Any]]:
         """What the fields accept."""
         inn = gettext("10 or 12 digits")
+        phone = gettext("For example +7 495 123-45-67")
         return {
             "name": {"validators": [validators.Length(max=200)]},
             "tax_number": {
                 "validators": [
                     validators.Optional(),
-                    validators.Regexp(r"^(\d{10}|\d{12})$", message=inn),
+                    _right_inn,
                 ],
                 "description": inn,
             },
+            "licence_number": {"validators": [validators.Length(max=60)]},
+            "address": {"validators": [validators.Length(max=300)]},
+            "phone": {"description": phone},
         }
 
     async def details_context(self, request: Request) -> dict[str, Any]:
         """Add the managers."""
         context = await super().details_context(request)
         clinic_id = context["dressed"].id
-        managers = await in_transaction(
-            self.sessions, lambda session: clinics.members(session, clinic_id)
-        )
-        return context | {"managers": managers, "values": {}, "wrong": {}}
+        actor = staff_of(request).actor
+
+        async def people_of(session: AsyncSession) -> dict[str, Any]:
+            invited = await clinic_invitations.open_ones(session, actor, clinic_id)
+            managers = await clinics.members(session, clinic_id)
+            return {"managers": managers, "invited": invited}
+
+        found = await in_transaction(self.sessions, people_of)
+        return context | found | {"values": {}, "wrong": {}}
 
     @command("/{pk}/managers", Permission.CLINIC_MANAGE)
     async def add_manager(self, session: AsyncSession, call: Call) -> Done:
@@ -122,6 +139,33 @@ class ClinicsView(TableView, model=ClinicProfile):
             session, call.actor, clinic_id, person_in(call)
         )
         return shown_once(secret, f"/admin/clinics/details/{clinic_id}", user.full_name)
+
+    @command("/{pk}/invitations", Permission.CLINIC_INVITE)
+    async def invite_manager(self, session: AsyncSession, call: Call) -> Done:
+        """Send somebody the link to a password of their own."""
+        typed = {name: call.text(name) for name in Invitee.model_fields}
+        invitee = Invitee(**{name: value for name, value in typed.items() if value})
+        await clinic_invitations.invite(session, call.actor, call.id("pk"), invitee)
+        said = gettext("The invitation is on its way to {email}.", email=invitee.email)
+        return Done(said, to=f"/admin/clinics/details/{call.id('pk')}")
+
+    @command("/{pk}/invitations/{code}/revoke", Permission.CLINIC_INVITE)
+    async def revoke_invitation(self, session: AsyncSession, call: Call) -> Done:
+        """Take an invitation back."""
+        clinic_id = call.id("pk")
+        await clinic_invitations.revoke(session, call.actor, clinic_id, call.id("code"))
+        said = gettext("The invitation is revoked.")
+        return Done(said, to=f"/admin/clinics/details/{clinic_id}")
+
+    @command("/{pk}/managers/{user}/remove", Permission.CLINIC_MANAGE)
+    async def remove_manager(self, session: AsyncSession, call: Call) -> Done:
+        """Take the clinic from a manager."""
+        clinic_id, reason = call.id("pk"), call.words("reason")
+        await clinic_invitations.remove_manager(
+            session, call.actor, clinic_id, call.id("user"), reason
+        )
+        said = gettext("The manager is removed.")
+        return Done(said, to=f"/admin/clinics/details/{clinic_id}")
 
 
 ClinicsView.identity = "clinics"

@@ -222,6 +222,7 @@ def _state(
         "doctor_state",
         doctor_id=user_id,
         on_duty=working,
+        duty_by="hand",
         duty_changed_at=now - timedelta(minutes=chance.randint(10, 300)),
         latitude=home.latitude,
         longitude=home.longitude,

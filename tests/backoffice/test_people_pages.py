@@ -286,7 +286,7 @@ async def test_a_clinic_is_saved_with_its_manager(
 ) -> None:
     fields = {
         "name": "Здоровье",
-        "tax_number": "7701234567",
+        "tax_number": "7707083893",
         "phone": "8 495 123-45-67",
         "active": "y",
     }

@@ -6,6 +6,7 @@ link's secret is the proof, so a foreign page could only send what it knows itse
 
 from typing import Any
 
+import sqladmin.i18n
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,6 +24,8 @@ async def invitation(request: Request) -> Response:
     """Show the form, or take the password that was typed."""
     asked = request.query_params.get("lang") or request.cookies.get("tot_lang")
     i18n.set_locale(asked if asked in i18n.LOCALES else i18n.DEFAULT_LOCALE)
+    # The words of templates are sqladmin's affair.
+    sqladmin.i18n.set_locale(i18n.current_locale())
     if request.method != "POST":
         return await _form(request, request.query_params.get("token", ""))
     form = await request.form(max_files=0, max_fields=10)

@@ -26,7 +26,7 @@ async def test_an_administrator_publishes_a_text(
     await browser.post("/consents", **NEW | {"version": "2026-12"})
     page = await browser.page("/consents")
     assert page.index("2026-12") < page.index("2026-11")
-    assert page.count("pill ok") == 1
+    assert page.count("pill good") == 1
 
 
 async def test_a_version_is_published_once_and_typed_text_is_not_lost(

@@ -10,12 +10,13 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+# A generated column is not there yet when the trigger looks.
 GUARD_BOOKING = """
 CREATE OR REPLACE FUNCTION guard_booking() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF current_setting('tot.claiming', true) = 'on'
-     AND to_jsonb(NEW) - 'patient_id' - 'version' - 'updated_at'
-         = to_jsonb(OLD) - 'patient_id' - 'version' - 'updated_at'
+     AND to_jsonb(NEW) - ARRAY['patient_id', 'version', 'updated_at', 'search_text']
+         = to_jsonb(OLD) - ARRAY['patient_id', 'version', 'updated_at', 'search_text']
      AND NEW.version > OLD.version THEN
     RETURN NEW;
   END IF;

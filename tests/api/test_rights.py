@@ -1,6 +1,7 @@
 """A copy of one's own data, and the end of an account."""
 
 import json
+import uuid
 from typing import Any
 
 import psycopg
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from httpx import AsyncClient
 from sqlmodel import col, select
 
-from models import AuditEvent, Booking, User
+from models import AuditEvent, Booking, Notification, User
 from models.booking import Status
 from models.role_grant import Role
 from services import assignments, bookings, passwords, visits
@@ -305,3 +306,42 @@ async def test_a_call_that_overtakes_the_erasure_is_made_for_nobody(
     # A rival of this kind starts anew, and then the caller is not found.
     with pytest.raises(psycopg.errors.SerializationFailure):
         await overtake(sessions, actor)
+
+
+@pytest.mark.parametrize(
+    ("contacts", "told"),
+    [
+        ({"email": None, "phone": "+79160000001"}, ["sms"]),
+        ({"phone": None}, ["email"]),
+        ({"email": None, "phone": None, "claimed_phone": "+79160000002"}, []),
+    ],
+    ids=["phone", "e-mail", "neither"],
+)
+async def test_the_old_contact_is_told_where_there_is_one(
+    client: AsyncClient, sessions: Sessions, contacts: dict[str, Any], told: list[str]
+) -> None:
+    async with transaction(sessions) as session:
+        hashed = await passwords.hash(PASSWORD)
+        user = await factories.patient(session, password_hash=hashed, **contacts)
+    answer = await erase(client, await signed_in(sessions, user))
+    assert answer.status_code == 204, answer.text
+    async with transaction(sessions) as session:
+        rows = (await session.exec(select(Notification))).all()
+        assert [each.channel.value for each in rows] == told
+        assert {each.kind for each in rows} <= {"account_erased"}
+
+
+async def test_an_account_merged_into_ones_own_goes_and_is_told_of_with_it(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    token = await registered(client)
+    async with transaction(sessions) as session:
+        old = await factories.patient(session, last_name="Телефонов")
+        await factories.saved_address(session, old, text="Старая улица, 3")
+        old.merged_into = uuid.UUID(token["user"]["id"])
+    found = await client.get("/v1/me/export", headers=bearer(token))
+    assert "Старая улица" in found.text
+    assert (await erase(client, bearer(token))).status_code == 204
+    after = await whole(sessions)
+    assert "Старая улица" not in after
+    assert "Телефонов" not in after

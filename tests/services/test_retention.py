@@ -1,6 +1,7 @@
 """What is forgotten, on the border and one moment before it."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -16,12 +17,15 @@ from models import (
     User,
     VerificationCode,
 )
+from models.base import uuid7
 from models.booking import Status
 from models.doctor_application import ApplicationStatus
 from models.notification import NotificationChannel, NotificationStatus
 from models.role_grant import Role
 from models.verification_code import Channel, Purpose
 from services import audit, clock, documents, housekeeping, retention, settings
+from services.database import Sessions
+from services.edges import transaction
 from tests import factories
 
 
@@ -196,3 +200,23 @@ async def test_the_last_message_is_deleted_soon_after_it_was_sent(
     assert (await housekeeping.tidy(session))["notification"] == 1
     await later(session, 7.1)
     assert (await housekeeping.tidy(session))["notification"] == 1
+
+
+async def test_the_nightly_job_goes_on_until_a_batch_is_not_full(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    async with transaction(sessions) as session:
+        await session.execute(
+            sa.insert(Setting).values(
+                id=uuid7(), key=settings.KEEP_SILENT_ACCOUNTS, value=10
+            )
+        )
+        await clock.shift(session, -11 * 86_400)
+        for _ in range(5):
+            await factories.patient(session)
+    context = SimpleNamespace(additional_context={"sessions": sessions})
+    await retention.forget_periodically(cast(Any, context), 0)
+    async with transaction(sessions) as session:
+        erased = sa.func.count(col(User.erased_at))
+        assert await session.scalar(sa.select(erased)) == 5

@@ -20,6 +20,7 @@ from api import (
     clinic,
     consents,
     contacts,
+    doctor_application,
     doctors,
     documents,
     duty,
@@ -56,6 +57,7 @@ ROUTERS: Sequence[APIRouter] = (
     verifications.router,
     password_reset.router,
     contacts.router,
+    doctor_application.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 

@@ -79,6 +79,11 @@ class DoctorProfile(Table, table=True):
         return Specialization(self.specializations[0])
 
     @property
+    def may_work(self) -> bool:
+        """A curator let them work, and nobody stopped it."""
+        return self.approved_at is not None and self.suspended_at is None
+
+    @property
     def valid_until(self) -> date:
         """The last day on which licence and documents all hold."""
         if self.documents_valid_until is None:

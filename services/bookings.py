@@ -139,6 +139,7 @@ async def _demand_doctor(session: AsyncSession, doctor_id: uuid.UUID) -> None:
     query = select(DoctorProfile.user_id).where(
         col(DoctorProfile.user_id) == doctor_id,
         col(DoctorProfile.approved_at).is_not(None),
+        col(DoctorProfile.suspended_at).is_(None),
     )
     if (await session.exec(query)).one_or_none() is None:
         raise NotFound("There is no such doctor.")

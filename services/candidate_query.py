@@ -16,7 +16,7 @@ _HOME = "point(p.home_longitude * 0.5627, p.home_latitude)"
 # What assign() would refuse is left out by the same rules, so that the two
 # hundred are two hundred who can come; the exact check is made afterwards.
 _ABLE = """
-  p.approved_at IS NOT NULL
+  p.approved_at IS NOT NULL AND p.suspended_at IS NULL
   AND p.specializations @> ARRAY[CAST(%(specialization)s AS varchar)]
   AND least(p.licence_expires_on, p.documents_valid_until) >= CAST(%(day)s AS date)
   AND p.user_id <> %(patient_id)s AND p.user_id <> ALL(CAST(%(declined)s AS uuid[]))"""
@@ -75,7 +75,7 @@ chosen AS MATERIALIZED (
   GROUP BY doctor_id
 ), short AS MATERIALIZED (
   SELECT c.doctor_id, c.told, s.on_duty, s.latitude, s.longitude, s.position_at,
-    p.approved_at, p.specializations, p.licence_expires_on, p.documents_valid_until,
+    p.suspended_at IS NULL AND p.approved_at IS NOT NULL AS approved, p.specializations, p.licence_expires_on, p.documents_valid_until,
     p.languages, p.clinic_id, p.rating, p.home_latitude, p.home_longitude
   FROM chosen c
   CROSS JOIN LATERAL (SELECT p.* FROM doctor_profile p

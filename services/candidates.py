@@ -163,7 +163,7 @@ def _pattern(name: str | None) -> str:
 def _doctor(row: Any) -> Doctor:
     return Doctor(
         doctor_id=row.doctor_id,
-        approved=row.approved_at is not None and row.has_role,
+        approved=row.approved and row.has_role,
         blocked=row.blocked,
         specializations=row.specializations,
         licence_expires_on=row.licence_expires_on,

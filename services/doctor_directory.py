@@ -31,7 +31,9 @@ async def directory(
         sa.select(User, DoctorProfile)
         .join(DoctorProfile, col(DoctorProfile.user_id) == col(User.id))
         .where(
-            col(DoctorProfile.approved_at).is_not(None), col(User.blocked_at).is_(None)
+            col(DoctorProfile.approved_at).is_not(None),
+            col(DoctorProfile.suspended_at).is_(None),
+            col(User.blocked_at).is_(None),
         )
     )
     if specialization is not None:

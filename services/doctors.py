@@ -8,9 +8,17 @@ from pydantic import Field, StringConstraints
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import ClinicProfile, DoctorProfile, DoctorState, Role, User
+from models import (
+    ClinicProfile,
+    DoctorApplication,
+    DoctorProfile,
+    DoctorState,
+    Role,
+    User,
+)
+from models.doctor_application import ApplicationStatus
 from models.specialization import Specialization
-from services import audit, clock, live, people, roles
+from services import application_steps, audit, clock, live, people, roles
 from services.actor import Actor
 from services.errors import NotFound
 from services.i18n import gettext
@@ -51,6 +59,10 @@ async def create(
     moment = await clock.now(session)
     session.add(DoctorProfile(user_id=user.id, approved_at=moment, **_columns(facts)))
     session.add(DoctorState(doctor_id=user.id))
+    aboard = DoctorApplication(
+        user_id=user.id, status=ApplicationStatus.APPROVED, decided_at=moment
+    )
+    await application_steps.remember(session, actor, aboard, "approve", None)
     audit.record(session, actor, "doctor.created", "user", user.id)
     await roles.add(session, actor, user, Role.DOCTOR, "doctors.create")
     return user, password

@@ -145,7 +145,7 @@ def _doctor(
 ) -> Doctor:
     return Doctor(
         doctor_id=user.id,
-        approved=profile.approved_at is not None and has_role,
+        approved=profile.may_work and has_role,
         blocked=user.blocked_at is not None,
         specializations=profile.specializations,
         licence_expires_on=profile.licence_expires_on,

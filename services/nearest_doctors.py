@@ -87,6 +87,7 @@ async def _around(
             col(DoctorState.latitude).is_not(None),
             col(User.blocked_at).is_(None),
             col(DoctorProfile.approved_at).is_not(None),
+            col(DoctorProfile.suspended_at).is_(None),
             col(DoctorProfile.specializations).contains([specialization.value]),
             col(DoctorProfile.licence_expires_on) >= today,
         )

@@ -1,0 +1,150 @@
+"""Applications as their owners and the curators read them."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import ApplicationEvent, DoctorApplication, Document, User
+from models.doctor_application import ApplicationStatus
+from models.document import Requirement
+from services import documents
+from services.actor import Actor
+from services.application_facts import missing_facts
+from services.document_rules import today
+from services.errors import NotFound
+from services.permissions import Permission, demand
+from services.sensitive_reads import journal_read
+
+LONGEST_QUEUE = 200
+ASKED = frozenset(
+    {
+        ApplicationStatus.DRAFT,
+        ApplicationStatus.SUBMITTED,
+        ApplicationStatus.MORE_INFO,
+    }
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """An application with everything around it."""
+
+    application: DoctorApplication
+    user: User
+    missing_facts: Sequence[str]
+    missing_papers: Sequence[Requirement]
+    papers: Sequence[Document]
+    history: Sequence[tuple[ApplicationEvent, User | None]]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A line of the curators' queue; `age` counts from the submission."""
+
+    application: DoctorApplication
+    user: User
+    missing: int
+    since: datetime
+
+    @property
+    def id(self) -> uuid.UUID:
+        """The application's."""
+        return self.application.id
+
+
+async def own(session: AsyncSession, actor: Actor) -> View:
+    """Show one's own latest application."""
+    demand(actor, Permission.APPLICATION_OWN)
+    query = (
+        select(DoctorApplication)
+        .where(col(DoctorApplication.user_id) == actor.user_id)
+        .order_by(col(DoctorApplication.id).desc())
+        .limit(1)
+    )
+    application = (await session.exec(query)).one_or_none()
+    if application is None:
+        raise NotFound("There is no application.")
+    return await _view(session, application)
+
+
+async def one(session: AsyncSession, actor: Actor, application_id: uuid.UUID) -> View:
+    """Show an application to a curator; the look is journalled."""
+    demand(actor, Permission.APPLICATION_REVIEW)
+    application = await session.get(DoctorApplication, application_id)
+    if application is None:
+        raise NotFound
+    await journal_read(session, actor, "user", application.user_id, "application")
+    return await _view(session, application)
+
+
+async def _view(session: AsyncSession, application: DoctorApplication) -> View:
+    user = await session.get_one(User, application.user_id)
+    asked = application.status in ASKED
+    facts = missing_facts(application.facts, await today(session)) if asked else []
+    papers = await documents.missing(session, application) if asked else []
+    history = (
+        select(ApplicationEvent, User)
+        .outerjoin(User, col(User.id) == col(ApplicationEvent.actor_id))
+        .where(col(ApplicationEvent.application_id) == application.id)
+        .order_by(col(ApplicationEvent.version))
+    )
+    return View(
+        application,
+        user,
+        facts,
+        papers,
+        await documents.listing(session, user.id),
+        list((await session.exec(history)).all()),
+    )
+
+
+async def queue(
+    session: AsyncSession, actor: Actor, status: ApplicationStatus, search: str = ""
+) -> list[Waiting]:
+    """List the applications of a status, whoever waits longest first."""
+    demand(actor, Permission.APPLICATION_REVIEW)
+    query = (
+        select(DoctorApplication, User)
+        .join(User, col(User.id) == col(DoctorApplication.user_id))
+        .where(col(DoctorApplication.status) == status)
+        .order_by(
+            sa.func.coalesce(
+                col(DoctorApplication.submitted_at), col(DoctorApplication.created_at)
+            )
+        )
+        .limit(LONGEST_QUEUE)
+    )
+    if search:
+        query = query.where(
+            sa.or_(
+                col(User.search_name).contains(search.lower(), autoescape=True),
+                col(User.phone).contains(search, autoescape=True),
+                col(DoctorApplication.facts)["licence_number"].astext == search,
+            )
+        )
+    day, lines = await today(session), []
+    for application, user in (await session.exec(query)).all():
+        count = 0
+        if application.status in ASKED:
+            count = len(missing_facts(application.facts, day))
+            count += len(await documents.missing(session, application))
+        since = application.submitted_at or application.created_at
+        lines.append(Waiting(application, user, count, since))
+    return lines
+
+
+async def counts(
+    session: AsyncSession, actor: Actor
+) -> Mapping[ApplicationStatus, int]:
+    """Count the applications of each status."""
+    demand(actor, Permission.APPLICATION_REVIEW)
+    query = sa.select(col(DoctorApplication.status), sa.func.count()).group_by(
+        col(DoctorApplication.status)
+    )
+    found = {row[0]: row[1] for row in await session.execute(query)}
+    return {status: found.get(status, 0) for status in ApplicationStatus}

@@ -1,0 +1,487 @@
+"""Applications of doctors: every state with every verb, and what approval makes."""
+
+import asyncio
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import (
+    ApplicationEvent,
+    AuditEvent,
+    DoctorApplication,
+    DoctorProfile,
+    DoctorState,
+    Notification,
+    RoleGrant,
+    User,
+)
+from models.booking import Status
+from models.doctor_application import (
+    APPLICATION_EDGES,
+    OVER,
+    ApplicationStatus,
+    ApplicationVerb,
+)
+from models.document import DocumentKind
+from models.role_grant import Role
+from services import (
+    application_reads,
+    applications,
+    assignments,
+    clock,
+    doctors,
+    document_reviews,
+    documents,
+    duty,
+    staff,
+)
+from services.actor import SYSTEM
+from services.application_facts import ApplicationFacts
+from services.database import Sessions
+from services.edges import in_transaction, transaction
+from services.errors import (
+    Conflict,
+    DoctorNotEligible,
+    Forbidden,
+    IllegalTransition,
+    NotFound,
+    StaleVersion,
+    ValidationFailed,
+)
+from services.people import NewPerson
+from tests import factories
+
+S, V = ApplicationStatus, ApplicationVerb
+KINDS = (
+    DocumentKind.DIPLOMA,
+    DocumentKind.CERTIFICATE,
+    DocumentKind.LICENCE,
+    DocumentKind.PASSPORT,
+    DocumentKind.PORTRAIT,
+)
+# Written by hand: the state that each verb leads to; whatever is absent is refused.
+EXPECTED = {
+    (S.DRAFT, V.EDIT): S.DRAFT,
+    (S.DRAFT, V.SUBMIT): S.SUBMITTED,
+    (S.DRAFT, V.WITHDRAW): S.WITHDRAWN,
+    (S.SUBMITTED, V.WITHDRAW): S.WITHDRAWN,
+    (S.SUBMITTED, V.ASK_MORE): S.MORE_INFO,
+    (S.SUBMITTED, V.APPROVE): S.APPROVED,
+    (S.SUBMITTED, V.REJECT): S.REJECTED,
+    (S.MORE_INFO, V.EDIT): S.MORE_INFO,
+    (S.MORE_INFO, V.SUBMIT): S.SUBMITTED,
+    (S.MORE_INFO, V.WITHDRAW): S.WITHDRAWN,
+    (S.MORE_INFO, V.REJECT): S.REJECTED,
+    (S.APPROVED, V.SUSPEND): S.SUSPENDED,
+    (S.SUSPENDED, V.RESTORE): S.APPROVED,
+}
+
+
+async def facts(session: AsyncSession, **changes: Any) -> ApplicationFacts:
+    day = (await clock.now(session)).date() + timedelta(days=300)
+    said: dict[str, Any] = {
+        "birth_date": "1985-04-02",
+        "specializations": ["therapist"],
+        "licence_number": "ЛО-77-01-555",
+        "licence_expires_on": day,
+        "education": "РНИМУ, 2010",
+        "experience_years": 12,
+        "languages": ["ru", "en"],
+        "home_district": "Арбат",
+    }
+    return ApplicationFacts(**(said | changes))
+
+
+class Desk:
+    """An applicant, a curator and the application between them."""
+
+    def __init__(self, session: AsyncSession, user: User, curator: User) -> None:
+        self.session, self.user = session, user
+        self.own = factories.as_patient(user)
+        self.curator = factories.as_staff(curator, Role.CURATOR)
+        self.application: DoctorApplication | None = None
+
+    async def row(self) -> DoctorApplication:
+        query = select(DoctorApplication).where(
+            col(DoctorApplication.user_id) == self.user.id
+        )
+        order = col(DoctorApplication.id).desc()
+        return (await self.session.exec(query.order_by(order).limit(1))).one()
+
+    async def papers(self) -> None:
+        for kind in KINDS:
+            await factories.document(self.session, self.user, kind=kind)
+
+    async def accept(self) -> None:
+        for paper in await documents.listing(self.session, self.user.id):
+            if paper.status.value == "submitted":
+                await document_reviews.accept(self.session, self.curator, paper.id)
+
+    async def do(self, verb: ApplicationVerb) -> None:  # noqa: C901 - a table
+        session, row = self.session, await self.row()
+        seen = (session, self.curator, row.id, row.version)
+        match verb:
+            case V.EDIT:
+                await applications.save(session, self.own, await facts(session))
+            case V.SUBMIT:
+                await applications.submit(session, self.own)
+            case V.WITHDRAW:
+                await applications.withdraw(session, self.own)
+            case V.APPROVE:
+                await applications.approve(*seen)
+            case V.RESTORE:
+                await applications.restore(*seen)
+            case V.ASK_MORE:
+                await applications.ask_more(*seen, "Пришлите диплом")
+            case V.REJECT:
+                await applications.reject(*seen, "Нет опыта")
+            case V.SUSPEND:
+                await applications.suspend(*seen, "Жалобы")
+
+    async def reach(self, status: ApplicationStatus) -> None:
+        await applications.save(self.session, self.own, await facts(self.session))
+        await self.papers()
+        for verb in WAY[status]:
+            if verb is V.APPROVE:
+                await self.accept()
+            await self.do(verb)
+
+
+WAY = {
+    S.DRAFT: (),
+    S.SUBMITTED: (V.SUBMIT,),
+    S.MORE_INFO: (V.SUBMIT, V.ASK_MORE),
+    S.APPROVED: (V.SUBMIT, V.APPROVE),
+    S.SUSPENDED: (V.SUBMIT, V.APPROVE, V.SUSPEND),
+    S.REJECTED: (V.SUBMIT, V.REJECT),
+    S.WITHDRAWN: (V.WITHDRAW,),
+}
+
+
+async def desk_of(session: AsyncSession) -> Desk:
+    curator = await factories.person(session, Role.CURATOR)
+    return Desk(session, await factories.patient(session), curator)
+
+
+@pytest.fixture
+async def desk(session: AsyncSession) -> Desk:
+    return await desk_of(session)
+
+
+async def traces(session: AsyncSession) -> list[int]:
+    tables = (ApplicationEvent, AuditEvent, Notification, RoleGrant)
+    return [
+        await session.scalar(sa.select(sa.func.count()).select_from(each)) or 0
+        for each in tables
+    ]
+
+
+@pytest.mark.parametrize("verb", list(V), ids=str)
+@pytest.mark.parametrize("status", list(S), ids=str)
+async def test_a_verb_leads_where_the_table_says_or_changes_nothing(
+    desk: Desk, status: ApplicationStatus, verb: ApplicationVerb
+) -> None:
+    await desk.reach(status)
+    if verb is V.APPROVE and status is S.SUBMITTED:
+        await desk.accept()
+    before, row = await traces(desk.session), await desk.row()
+    version = row.version
+    if (status, verb) in EXPECTED:
+        await desk.do(verb)
+        assert row.status is EXPECTED[status, verb]
+        assert row.version == version + 1
+        event = (
+            await desk.session.exec(
+                select(ApplicationEvent).where(
+                    col(ApplicationEvent.application_id) == row.id,
+                    col(ApplicationEvent.version) == row.version,
+                )
+            )
+        ).one()
+        assert (event.event, event.to_status) == (verb.value, row.status)
+        return
+    if verb is V.EDIT and status in OVER:
+        # Whoever was refused or went away may begin anew.
+        await desk.do(verb)
+        assert (await desk.row()).id != row.id
+        return
+    refusal = NotFound if status in OVER else IllegalTransition
+    own = verb in {V.SUBMIT, V.WITHDRAW, V.EDIT}
+    with pytest.raises(refusal if own else IllegalTransition):
+        await desk.do(verb)
+    assert (row.status, row.version) == (status, version)
+    assert await traces(desk.session) == before
+
+
+def test_every_state_can_be_reached_and_the_last_ones_have_no_exit() -> None:
+    reached = {S.DRAFT}
+    for _ in S:
+        for sources, target in APPLICATION_EDGES.values():
+            if target is not None and sources & reached:
+                reached.add(target)
+    assert reached == set(S)
+    assert not [v for v, (sources, _) in APPLICATION_EDGES.items() if sources & OVER]
+
+
+@pytest.mark.parametrize("role", list(Role), ids=str)
+@pytest.mark.parametrize(
+    "verb", [V.ASK_MORE, V.APPROVE, V.REJECT, V.SUSPEND, V.RESTORE]
+)
+async def test_only_curators_decide(
+    desk: Desk, verb: ApplicationVerb, role: Role
+) -> None:
+    sources, target = APPLICATION_EDGES[verb]
+    await desk.reach(sorted(sources)[-1])
+    await desk.accept()
+    desk.curator = factories.as_staff(
+        await factories.person(desk.session, Role.CURATOR), role
+    )
+    if role is Role.CURATOR:
+        await desk.do(verb)
+        assert (await desk.row()).status is target
+    else:
+        with pytest.raises(Forbidden):
+            await desk.do(verb)
+
+
+async def test_approval_moves_the_facts_to_the_profile_and_the_doctor_works(
+    desk: Desk,
+) -> None:
+    await desk.reach(S.APPROVED)
+    session, row = desk.session, await desk.row()
+    profile = (
+        await session.exec(
+            select(DoctorProfile).where(col(DoctorProfile.user_id) == desk.user.id)
+        )
+    ).one()
+    assert row.facts == {}
+    assert (profile.licence_number, profile.education) == (
+        "ЛО-77-01-555",
+        "РНИМУ, 2010",
+    )
+    assert profile.may_work
+    view = await application_reads.own(session, desk.own)
+    assert (view.missing_facts, view.missing_papers) == ([], [])
+    doctor = factories.as_doctor(desk.user)
+    await duty.set_duty(session, doctor, True)
+    dispatcher = await factories.dispatcher(session)
+    made = await factories.assigned(session, desk.user, dispatcher)
+    assert made.status is Status.ASSIGNED
+
+
+async def test_suspension_takes_the_visits_and_the_duty_away(desk: Desk) -> None:
+    await desk.reach(S.APPROVED)
+    session = desk.session
+    await duty.set_duty(session, factories.as_doctor(desk.user), True)
+    dispatcher = await factories.dispatcher(session)
+    made = await factories.assigned(session, desk.user, dispatcher)
+    row = await desk.row()
+    lost = await applications.suspend(
+        session, desk.curator, row.id, row.version, "Жалобы"
+    )
+    assert [booking.id for booking in lost] == [made.id]
+    assert made.status is Status.PENDING
+    state = select(DoctorState).where(col(DoctorState.doctor_id) == desk.user.id)
+    found = (await session.exec(state.execution_options(populate_existing=True))).one()
+    assert not found.on_duty
+    seen = (session, factories.as_staff(dispatcher), made.id, desk.user.id)
+    with pytest.raises(DoctorNotEligible):
+        await assignments.assign(*seen, made.version)
+    await desk.do(V.RESTORE)
+    await duty.set_duty(session, factories.as_doctor(desk.user), True)
+    await assignments.assign(*seen, made.version)
+
+
+async def test_what_is_missing_is_listed_at_once(desk: Desk) -> None:
+    session = desk.session
+    await applications.save(session, desk.own, ApplicationFacts(education="РНИМУ"))
+    past = (await clock.now(session)).date() - timedelta(days=1)
+    await applications.save(
+        session, desk.own, ApplicationFacts(licence_expires_on=past)
+    )
+    with pytest.raises(ValidationFailed) as caught:
+        await applications.submit(session, desk.own)
+    fields = {each["field"] for each in caught.value.public_facts["errors"]}
+    assert {"birth_date", "specializations", "licence_expires_on"} <= fields
+    assert "education" not in fields
+
+
+async def test_papers_must_be_accepted_before_approval(desk: Desk) -> None:
+    await desk.reach(S.SUBMITTED)
+    with pytest.raises(ValidationFailed) as caught:
+        await desk.do(V.APPROVE)
+    fields = [each["field"] for each in caught.value.public_facts["errors"]]
+    assert sorted(fields) == [
+        "documents.diploma",
+        "documents.licence",
+        "documents.passport",
+        "documents.portrait",
+        "documents.qualification",
+    ]
+
+
+async def test_nobody_decides_on_their_own_and_unknown_ones_are_not_found(
+    desk: Desk,
+) -> None:
+    await desk.reach(S.SUBMITTED)
+    row, session = await desk.row(), desk.session
+    own = factories.as_staff(desk.user, Role.CURATOR)
+    with pytest.raises(Forbidden):
+        await applications.reject(session, own, row.id, row.version, "x")
+    with pytest.raises(NotFound):
+        await applications.reject(session, desk.curator, uuid.uuid4(), 1, "x")
+    with pytest.raises(NotFound):
+        await applications.suspend(session, desk.curator, uuid.uuid4(), 1, "x")
+    with pytest.raises(ValidationFailed):
+        await applications.reject(session, desk.curator, row.id, row.version, " ")
+
+
+async def test_an_old_page_overwrites_nothing_and_tells_who_was_first(
+    desk: Desk,
+) -> None:
+    await desk.reach(S.SUBMITTED)
+    row = await desk.row()
+    seen = row.version
+    await desk.do(V.ASK_MORE)
+    with pytest.raises(StaleVersion) as caught:
+        await applications.approve(desk.session, desk.curator, row.id, seen)
+    assert "Нужны уточнения" in caught.value.message
+    row.version += 1
+    await desk.session.flush()
+    with pytest.raises(StaleVersion):
+        await applications.approve(desk.session, desk.curator, row.id, seen)
+
+
+async def test_the_blocked_and_the_staff_are_not_made_doctors(desk: Desk) -> None:
+    await desk.reach(S.SUBMITTED)
+    await desk.accept()
+    desk.user.blocked_at = desk.user.created_at
+    with pytest.raises(Conflict):
+        await desk.do(V.APPROVE)
+
+
+async def test_a_doctor_known_before_keeps_one_profile_and_role(
+    session: AsyncSession,
+) -> None:
+    curator = await factories.person(session, Role.CURATOR)
+    doctor = await factories.doctor(session)
+    desk = Desk(session, doctor, curator)
+    desk.own = factories.as_doctor(doctor)
+    await desk.reach(S.APPROVED)
+    profiles = select(DoctorProfile).where(col(DoctorProfile.user_id) == doctor.id)
+    assert (await session.exec(profiles)).one().licence_number == "ЛО-77-01-555"
+
+
+async def test_the_queue_shows_the_longest_waiting_first_and_finds_by_any_name(
+    session: AsyncSession,
+) -> None:
+    first, second = await desk_of(session), await desk_of(session)
+    await first.reach(S.SUBMITTED)
+    await second.reach(S.SUBMITTED)
+    (await second.row()).submitted_at = first.user.created_at - timedelta(days=3)
+    await session.flush()
+    lines = await application_reads.queue(session, first.curator, S.SUBMITTED)
+    ids = [each.id for each in lines]
+    wanted = [(await second.row()).id, (await first.row()).id]
+    assert [each for each in ids if each in wanted] == wanted
+    assert {each.missing for each in lines if each.id in wanted} == {0}
+    for words in (second.user.last_name, str(second.user.phone)):
+        found = await application_reads.queue(
+            session, first.curator, S.SUBMITTED, words
+        )
+        assert wanted[0] in [each.id for each in found]
+        assert wanted[1] not in [each.id for each in found]
+    counts = await application_reads.counts(session, first.curator)
+    assert counts[S.SUBMITTED] >= 2
+    assert set(counts) == set(S)
+    await first.do(V.REJECT)
+    refused = await application_reads.queue(session, first.curator, S.REJECTED)
+    assert wanted[1] in [each.id for each in refused]
+    with pytest.raises(Forbidden):
+        await application_reads.queue(session, first.own, S.SUBMITTED)
+
+
+async def test_a_curator_reads_an_application_and_leaves_a_trace(desk: Desk) -> None:
+    await desk.reach(S.SUBMITTED)
+    row, session = await desk.row(), desk.session
+    view = await application_reads.one(session, desk.curator, row.id)
+    assert [event.event for event, _ in view.history] == ["create", "submit"]
+    assert len(view.papers) == len(KINDS)
+    read = select(AuditEvent).where(col(AuditEvent.action) == "read.application")
+    assert (await session.exec(read)).one().object_id == desk.user.id
+    with pytest.raises(NotFound):
+        await application_reads.one(session, desk.curator, uuid.uuid4())
+
+
+async def test_without_an_application_there_is_nothing_to_read(desk: Desk) -> None:
+    with pytest.raises(NotFound):
+        await application_reads.own(desk.session, desk.own)
+
+
+async def test_a_doctor_whom_a_curator_made_can_be_suspended_too(
+    session: AsyncSession,
+) -> None:
+    curator = factories.as_staff(
+        await factories.person(session, Role.CURATOR), Role.CURATOR
+    )
+    day = (await clock.now(session)).date() + timedelta(days=300)
+    person = NewPerson(first_name="Иван", last_name="Котов", email="kotov@example.org")
+    given = doctors.DoctorFacts(
+        specializations=("therapist",), licence_number="77", licence_expires_on=day
+    )
+    user, _ = await doctors.create(session, curator, person, given)
+    query = select(DoctorApplication).where(col(DoctorApplication.user_id) == user.id)
+    row = (await session.exec(query)).one()
+    assert await applications.suspend(session, curator, row.id, 1, "Проверка") == []
+    assert row.status is S.SUSPENDED
+    await staff.block(session, curator, user.id, "Проверка")
+
+
+@pytest.mark.race
+async def test_of_two_curators_at_once_one_decides(sessions: Sessions) -> None:
+    for _ in range(5):
+        async with transaction(sessions) as session:
+            desk = await desk_of(session)
+            await desk.reach(S.SUBMITTED)
+            await desk.accept()
+            row = await desk.row()
+            other = factories.as_staff(
+                await factories.person(session, Role.CURATOR), Role.CURATOR
+            )
+        seen = (row.id, row.version)
+        results = await asyncio.gather(
+            in_transaction(
+                sessions,
+                lambda s, d=desk, v=seen: applications.approve(s, d.curator, *v),
+            ),
+            in_transaction(
+                sessions,
+                lambda s, o=other, v=seen: applications.reject(s, o, *v, "Нет"),
+            ),
+            return_exceptions=True,
+        )
+        stale = [each for each in results if isinstance(each, StaleVersion)]
+        assert len(stale) == 1, results
+        async with transaction(sessions) as session:
+            events = sa.select(sa.func.count(col(ApplicationEvent.id))).where(
+                col(ApplicationEvent.application_id) == row.id
+            )
+            assert await session.scalar(events) == 3
+
+
+async def test_wrong_facts_are_refused_by_name() -> None:
+    for wrong in (
+        {"home_latitude": 55.0},
+        {"languages": ("xx",)},
+        {"experience_years": "7"},
+        {"status": "approved"},
+        {"specializations": ()},
+    ):
+        with pytest.raises(ValueError, match="validation error"):
+            ApplicationFacts(**wrong)
+    assert SYSTEM

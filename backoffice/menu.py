@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backoffice.applications import ApplicationDesk
 from backoffice.board.views import Board
 from backoffice.booking_card import BookingCard
 from backoffice.bookings import BookingsView
@@ -25,6 +26,7 @@ VIEWS: tuple[type[Any], ...] = (
     BookingCard,
     BookingsView,
     FinanceView,
+    ApplicationDesk,
     DoctorsView,
     DoctorForm,
     DocumentFiles,

@@ -63,6 +63,15 @@ PAGES = {
     "POST /clinics/{pk}/invitations/{code}/revoke": HR,
     "GET /documents/{pk}/file": CURATORS,
     "GET /documents/{pk}/page/{number}": CURATORS,
+    "GET /applications": CURATORS,
+    "GET /applications/{pk}": CURATORS,
+    "POST /applications/{pk}/approve": CURATORS,
+    "POST /applications/{pk}/ask_more": CURATORS,
+    "POST /applications/{pk}/reject": CURATORS,
+    "POST /applications/{pk}/suspend": CURATORS,
+    "POST /applications/{pk}/restore": CURATORS,
+    "POST /papers/{pk}/accept": CURATORS,
+    "POST /papers/{pk}/reject": CURATORS,
     "GET /board": DISPATCHERS,
     "GET /board/snapshot": DISPATCHERS,
     "GET /board/stream": DISPATCHERS,
@@ -200,7 +209,7 @@ async def test_the_menu_shows_each_role_its_own(
 ) -> None:
     shown = {
         A: {"doctors", "clinics", "prices", "users", "journal", "consents", "settings"},
-        C: {"doctors", "clinics"},
+        C: {"applications", "doctors", "clinics"},
         D: {"board", "calls", "doctors", "clinics", "prices"},
         F: {"calls-finance", "prices"},
     }

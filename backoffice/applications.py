@@ -1,0 +1,222 @@
+"""The curator's desk: the queue of applications, and one page for each of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response
+
+from backoffice.commands import Call, Done, command
+from backoffice.doctor_form import language_name
+from backoffice.pages import Page, page, staff_of
+from models.doctor_application import (
+    APPLICATION_EDGES,
+    ApplicationStatus,
+    ApplicationVerb,
+)
+from models.document import DocumentStatus
+from models.specialization import Specialization
+from services import (
+    application_reads,
+    application_steps,
+    applications,
+    clock,
+    document_reviews,
+)
+from services.application_facts import NEEDED
+from services.application_reads import View
+from services.edges import in_transaction
+from services.errors import NotFound, ValidationFailed
+from services.i18n import Lazy, gettext
+from services.permissions import Permission
+from services.words import label
+
+TABS = (
+    ApplicationStatus.SUBMITTED,
+    ApplicationStatus.MORE_INFO,
+    ApplicationStatus.DRAFT,
+    ApplicationStatus.APPROVED,
+    ApplicationStatus.SUSPENDED,
+    ApplicationStatus.REJECTED,
+    ApplicationStatus.WITHDRAWN,
+)
+# What the history says of the first row, which no verb made.
+CREATED = Lazy("Application begun")
+
+
+class ApplicationDesk(Page):
+    """Applications of doctors, whoever waits longest first."""
+
+    name = Lazy("Doctors' applications")
+    icon = "ti ti-clipboard-check"
+    needs = {"list": Permission.APPLICATION_REVIEW}
+
+    @page("/applications")
+    async def applications(self, request: Request) -> Response:
+        """Show the queue of one state."""
+        status = _status(request.query_params.get("status"))
+        search = request.query_params.get("search", "").strip()[:100]
+        actor = staff_of(request).actor
+
+        async def read(session: AsyncSession) -> dict[str, Any]:
+            now = await clock.now(session)
+            lines = await application_reads.queue(session, actor, status, search)
+            return {
+                "counts": await application_reads.counts(session, actor),
+                "lines": [(each, (now - each.since).days) for each in lines],
+            }
+
+        context = await in_transaction(request.app.state.sessions, read)
+        context |= {"status": status, "search": search, "tabs": TABS, "label": label}
+        context["kinds"] = {each.value: label(each) for each in Specialization}
+        return await self.render(request, "applications/queue.html", context)
+
+    @page("/applications/{pk}")
+    async def application(self, request: Request) -> Response:
+        """Show one application; the look is journalled before it is sent."""
+        call = Call(request, {})
+        view = await in_transaction(
+            request.app.state.sessions,
+            lambda session: application_reads.one(session, call.actor, call.id("pk")),
+        )
+        context = {
+            "seen": view,
+            "facts": _facts(view),
+            "verbs": _verbs(view),
+            "steps": _steps(view),
+            "missing": [*_missing(view)],
+            "label": label,
+            "to_check": DocumentStatus.SUBMITTED,
+        }
+        return await self.render(request, "applications/page.html", context)
+
+    @command("/applications/{pk}/approve", Permission.APPLICATION_REVIEW)
+    async def approve(self, session: AsyncSession, call: Call) -> Done:
+        """Make the applicant a doctor."""
+        try:
+            await applications.approve(session, call.actor, *_seen(call))
+        except ValidationFailed as error:
+            raise _told(error) from error
+        return Done(gettext("The application is approved: the doctor can work."))
+
+    @command("/applications/{pk}/ask_more", Permission.APPLICATION_REVIEW)
+    async def ask_more(self, session: AsyncSession, call: Call) -> Done:
+        """Give the application back with words."""
+        reason = call.words("reason", 2000)
+        await applications.ask_more(session, call.actor, *_seen(call), reason)
+        return Done(gettext("The applicant is asked for more."))
+
+    @command("/applications/{pk}/reject", Permission.APPLICATION_REVIEW)
+    async def reject(self, session: AsyncSession, call: Call) -> Done:
+        """Refuse the application."""
+        reason = call.words("reason", 2000)
+        await applications.reject(session, call.actor, *_seen(call), reason)
+        return Done(gettext("The application is rejected."))
+
+    @command("/applications/{pk}/suspend", Permission.DOCTOR_SUSPEND)
+    async def suspend(self, session: AsyncSession, call: Call) -> Done:
+        """Stop the doctor's work; visits not begun go back to the queue."""
+        reason = call.words("reason", 1000)
+        lost = await applications.suspend(session, call.actor, *_seen(call), reason)
+        numbers = ", ".join(booking.label for booking in lost) or "—"
+        said = gettext("The doctor is suspended. Back in the queue: {numbers}.")
+        return Done(said.format(numbers=numbers))
+
+    @command("/applications/{pk}/restore", Permission.DOCTOR_SUSPEND)
+    async def restore(self, session: AsyncSession, call: Call) -> Done:
+        """Let the doctor work again."""
+        await applications.restore(session, call.actor, *_seen(call))
+        return Done(gettext("The suspension is lifted."))
+
+    @command("/papers/{pk}/accept", Permission.APPLICATION_REVIEW)
+    async def accept_paper(self, session: AsyncSession, call: Call) -> Done:
+        """Put a paper in force."""
+        paper = await document_reviews.accept(session, call.actor, call.id("pk"))
+        return Done(gettext("Accepted: {paper}.", paper=label(paper.kind)))
+
+    @command("/papers/{pk}/reject", Permission.APPLICATION_REVIEW)
+    async def reject_paper(self, session: AsyncSession, call: Call) -> Done:
+        """Refuse a paper with the reason."""
+        paper = await document_reviews.reject(
+            session, call.actor, call.id("pk"), call.words("reason")
+        )
+        return Done(gettext("Not accepted: {paper}.", paper=label(paper.kind)))
+
+
+def _status(word: str | None) -> ApplicationStatus:
+    try:
+        return ApplicationStatus(word or ApplicationStatus.SUBMITTED)
+    except ValueError:
+        raise NotFound from None
+
+
+def _seen(call: Call) -> tuple[Any, int]:
+    return call.id("pk"), call.integer("version") or 0
+
+
+def _told(error: ValidationFailed) -> ValidationFailed:
+    """Say in a flash what the API would list by field."""
+    names = [each["field"] for each in error.public_facts["errors"]]
+    said = ", ".join(_paper(name) for name in names)
+    return ValidationFailed("Not complete or not accepted yet: {what}.", what=said)
+
+
+def _paper(name: str) -> str:
+    known = PAPERS.get(name.removeprefix("documents."))
+    return str(known or NEEDED.get(name) or name).lower()
+
+
+# The papers that are asked for, as the page names them.
+PAPERS: Mapping[str, Lazy] = {
+    "passport": Lazy("Passport"),
+    "diploma": Lazy("Diploma"),
+    "qualification": Lazy("Certificate or accreditation"),
+    "licence": Lazy("Licence document"),
+    "portrait": Lazy("Portrait"),
+}
+
+
+def _missing(view: View) -> list[str]:
+    facts = [str(NEEDED[name]) for name in view.missing_facts]
+    return facts + [str(PAPERS[each.value]) for each in view.missing_papers]
+
+
+def _facts(view: View) -> list[tuple[str, str]]:
+    """The applicant's facts with their names, in the order of the form."""
+    given = view.application.facts
+    words: dict[str, str] = {
+        "specializations": ", ".join(
+            label(Specialization(each)) for each in given.get("specializations", ())
+        ),
+        "languages": ", ".join(map(language_name, given.get("languages", ()))),
+    }
+    names = {**NEEDED, "about": Lazy("About")}
+    return [
+        (str(name), words.get(key) or str(given.get(key) or "—"))
+        for key, name in names.items()
+    ]
+
+
+def _verbs(view: View) -> list[ApplicationVerb]:
+    """What a curator can do from here; the buttons come from the table of edges."""
+    return [
+        verb
+        for verb, (sources, _) in APPLICATION_EDGES.items()
+        if view.application.status in sources and verb not in application_steps.OWN
+    ]
+
+
+def _steps(view: View) -> list[tuple[Any, str, str]]:
+    return [
+        (
+            event,
+            str(CREATED) if event.event == "create" else _verb(event.event),
+            user.short_name if user else "—",
+        )
+        for event, user in reversed(view.history)
+    ]
+
+
+def _verb(word: str) -> str:
+    return label(ApplicationVerb(word))

@@ -1,0 +1,111 @@
+"""The curator's desk: from the queue to the decision."""
+
+import uuid
+
+import pytest_asyncio
+from sqlmodel import col, select
+
+from models import DoctorApplication, DoctorProfile
+from models.doctor_application import ApplicationStatus
+from services import applications, documents, files
+from services.database import Sessions
+from services.documents import DocumentFacts
+from services.edges import transaction
+from tests import factories, hostile
+from tests.backoffice.browser import Browser
+from tests.services.test_applications import KINDS, facts
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def waiting(sessions: Sessions) -> DoctorApplication:
+    """A submitted application with all its papers, each with a real file."""
+    taken = {kind: await files.take(hostile.picture(), "скан.png") for kind in KINDS}
+    async with transaction(sessions) as session:
+        user = await factories.patient(session, last_name="Зайцева")
+        own = factories.as_patient(user)
+        await applications.save(session, own, await facts(session))
+        for kind, file in taken.items():
+            stated = DocumentFacts(number="45 10 123456")
+            await documents.add(session, own, user.id, kind, stated, file)
+        return await applications.submit(session, own)
+
+
+async def fresh(sessions: Sessions, key: uuid.UUID) -> DoctorApplication:
+    async with transaction(sessions) as session:
+        return await session.get_one(DoctorApplication, key)
+
+
+async def test_the_queue_shows_who_waits_and_what_is_missing(
+    curator: Browser, waiting: DoctorApplication, sessions: Sessions
+) -> None:
+    page = await curator.page("/applications")
+    assert "Зайцева" in page
+    assert f"/admin/applications/{waiting.id}" in page
+    assert "всё на месте" in page
+    found = await curator.page("/applications?search=зайц")
+    assert "Зайцева" in found
+    assert "Зайцева" not in await curator.page("/applications?search=волк")
+    assert "Зайцева" not in await curator.page("/applications?status=rejected")
+    assert (await curator.get("/applications?status=lost")).status_code == 404
+
+
+async def test_a_curator_checks_the_papers_and_approves(
+    curator: Browser, waiting: DoctorApplication, sessions: Sessions
+) -> None:
+    here = f"/applications/{waiting.id}"
+    page = await curator.page(here)
+    for words in ("ЛО-77-01-555", "РНИМУ", "Терапевт", "Паспорт", "45 10 123456"):
+        assert words in page
+    early = await curator.post(f"{here}/approve", version=waiting.version)
+    assert early.status_code == 303
+    assert "паспорт" in await curator.page(here)
+    async with transaction(sessions) as session:
+        papers = await documents.listing(session, waiting.user_id)
+    for paper in papers[1:]:
+        assert (await curator.post(f"/papers/{paper.id}/accept")).status_code == 303
+    refused = f"/papers/{papers[0].id}/reject"
+    assert (await curator.post(refused, reason="Не читается")).status_code == 303
+    assert "Не читается" in await curator.page(here)
+    more = await curator.post(
+        f"{here}/ask_more", version=waiting.version, reason="Нужен новый скан"
+    )
+    assert more.status_code == 303
+    assert (await fresh(sessions, waiting.id)).status is ApplicationStatus.MORE_INFO
+    new = await files.take(hostile.picture(), "новый.png")
+    async with transaction(sessions) as session:
+        own = factories.as_patient(
+            await session.get_one(factories.User, waiting.user_id)
+        )
+        again = await documents.add(
+            session, own, waiting.user_id, papers[0].kind, DocumentFacts(), new
+        )
+        row = await applications.submit(session, own)
+    await curator.post(f"/papers/{again.id}/accept")
+    await curator.post(f"{here}/approve", version=row.version)
+    after = await fresh(sessions, waiting.id)
+    assert after.status is ApplicationStatus.APPROVED
+    done = await curator.page(here)
+    assert "на странице врача" in done
+    async with transaction(sessions) as session:
+        query = select(DoctorProfile).where(
+            col(DoctorProfile.user_id) == waiting.user_id
+        )
+        assert (await session.exec(query)).one().may_work
+    stop = {"version": after.version, "reason": "Жалоба"}
+    await curator.post(f"{here}/suspend", **stop)
+    assert "Жалоба" in await curator.page(here)
+    await curator.post(f"{here}/restore", version=after.version + 1)
+    last = await fresh(sessions, waiting.id)
+    assert last.status is ApplicationStatus.APPROVED
+
+
+async def test_an_old_page_is_refused_and_a_rejection_says_why(
+    curator: Browser, waiting: DoctorApplication, sessions: Sessions
+) -> None:
+    here = f"/applications/{waiting.id}"
+    old = {"version": waiting.version - 1, "reason": "Нет"}
+    assert (await curator.post(f"{here}/reject", **old)).status_code == 303
+    assert "тем временем изменилась" in await curator.page(here)
+    await curator.post(f"{here}/reject", version=waiting.version, reason="Нет опыта")
+    after = await fresh(sessions, waiting.id)
+    assert (after.status, after.reason) == (ApplicationStatus.REJECTED, "Нет опыта")

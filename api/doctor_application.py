@@ -20,7 +20,11 @@ async def read_application(
     return ApplicationAnswer.of(await application_reads.own(session, caller.actor))
 
 
-@router.post("", status_code=201, responses=problems(401, 409))
+@router.post(
+    "",
+    status_code=201,
+    responses={**problems(401, 404, 409), 200: {"model": ApplicationAnswer}},
+)
 async def save_application(
     body: ApplicationFacts,
     session: SessionDep,

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from rich.progress import Progress
 
 from models.role_grant import STAFF_ROLES
-from sandbox import consent_texts, loading
+from sandbox import applications, consent_texts, loading
 from sandbox.cast import STAFF, City, Passwords, populate
 from sandbox.history import Past
 from sandbox.rhythm import moments
@@ -122,10 +122,21 @@ async def _fill(sessions: Sessions, settings: Settings) -> None:
             await loading.load_people(session, city)
             await consent_texts.publish(session, city.staff["admin"])
         bars.advance(people)
+        await _applications(sessions, city, chance, bars)
         await _past(sessions, city, chance, now, bars)
         await _walk(sessions, city, chance, now, bars)
         await _check(sessions, bars)
     _write(settings.data_dir, city, words)
+
+
+async def _applications(
+    sessions: Sessions, city: City, chance: random.Random, bars: Progress
+) -> None:
+    bar = bars.add_task("Applications of doctors", total=1)
+    scanned = await applications.scans()
+    async with transaction(sessions) as session:
+        await applications.apply(session, chance, city.staff["curator"], scanned)
+    bars.advance(bar)
 
 
 async def _past(

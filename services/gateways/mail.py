@@ -24,12 +24,9 @@ async def send(settings: Settings, to: str, subject: str, text: str) -> None:
     try:
         await aiosmtplib.send(_letter(settings, to, subject, text), **_way(settings))
     except aiosmtplib.SMTPRecipientsRefused as error:
+        # The words of the server may quote the address, so they are not kept.
         refused = all(each.code >= PERMANENT for each in error.recipients)
         raise Undelivered("recipient refused", refused=refused) from error
-    except aiosmtplib.SMTPResponseException as error:
-        # The words of the server may quote the address, so only its code is kept.
-        refused = error.code >= PERMANENT
-        raise Undelivered(f"mail server: {error.code}", refused=refused) from error
     except (aiosmtplib.SMTPException, OSError) as error:
         raise Undelivered(f"mail server: {type(error).__name__}") from error
 

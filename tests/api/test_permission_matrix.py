@@ -38,6 +38,8 @@ CALLERS = (
 # u: 401, f: 403, n: 404, +: neither of these.
 PUBLIC = "++ ++ ++ ++"
 ANY_TOKEN = "uu ++ ++ ++"
+# Nobody of the scene has one, and each asks for their own alone.
+WITHOUT_ONE = "uu nn nn nn"
 AS_PATIENT, OWN_PATIENT = "uu ++ ff ff", "uu +n ff ff"
 AS_DOCTOR, OWN_DOCTOR = "uu ff ++ ff", "uu ff +n ff"
 DOCTORS_PAPER = "uu nn +n nn"
@@ -58,10 +60,10 @@ TABLE = {
     "POST /v1/me/email/confirm": ANY_TOKEN,
     "PUT /v1/me/phone": ANY_TOKEN,
     "POST /v1/me/phone/confirm": ANY_TOKEN,
-    "GET /v1/me/doctor-application": ANY_TOKEN,
+    "GET /v1/me/doctor-application": WITHOUT_ONE,
     "POST /v1/me/doctor-application": ANY_TOKEN,
-    "POST /v1/me/doctor-application/submit": ANY_TOKEN,
-    "POST /v1/me/doctor-application/withdraw": ANY_TOKEN,
+    "POST /v1/me/doctor-application/submit": WITHOUT_ONE,
+    "POST /v1/me/doctor-application/withdraw": WITHOUT_ONE,
     "GET /v1/me": ANY_TOKEN,
     "PATCH /v1/me": ANY_TOKEN,
     "PUT /v1/me/password": ANY_TOKEN,

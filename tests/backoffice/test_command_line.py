@@ -197,7 +197,8 @@ def test_the_demo_seeds_serves_and_stops_its_day(
 ) -> None:
     days.clear()
     seeded: list[bool] = []
-    monkeypatch.setattr(demo, "demand_free_port", lambda settings: None)
+    monkeypatch.setattr(demo, "demand_free_port", lambda settings, port: None)
+    monkeypatch.setattr(demo, "os", SimpleNamespace(environ={}))
     monkeypatch.setattr(demo, "ready_database", no_database)
     monkeypatch.setattr(demo, "seed", lambda *, reset: seeded.append(reset))
     monkeypatch.setattr(demo, "Supervised", Day)
@@ -209,7 +210,7 @@ def test_the_demo_seeds_serves_and_stops_its_day(
     else:
         assert demo.run(place, speed=10, reset=True) == 0
     assert seeded == [True]
-    assert days[0].steps == ["stop"]
+    assert [day.steps for day in days] == [["stop"], ["start", "stop"]]
 
 
 def test_a_reset_of_the_embedded_server_starts_from_nothing(
@@ -221,9 +222,11 @@ def test_a_reset_of_the_embedded_server_starts_from_nothing(
     monkeypatch.setattr(
         demo, "EmbeddedPostgres", lambda folder: destroyed.append(folder) or stand_in
     )
-    monkeypatch.setattr(demo, "demand_free_port", lambda settings: None)
+    monkeypatch.setattr(demo, "demand_free_port", lambda settings, port: None)
+    monkeypatch.setattr(demo, "os", SimpleNamespace(environ={}))
     monkeypatch.setattr(demo, "ready_database", no_database)
     monkeypatch.setattr(demo, "seed", lambda *, reset: seeded.append(reset))
+    monkeypatch.setattr(demo, "Supervised", Day)
     monkeypatch.setattr(demo, "_begin", lambda settings, day: None)
     monkeypatch.setattr(demo, "serve", lambda *_, **__: 0)
     demo.run(place.model_copy(update={"database_url": None}), speed=10, reset=True)

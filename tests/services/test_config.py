@@ -112,3 +112,23 @@ def test_the_settings_of_a_process_are_read_once(
     assert get_settings() is settings
     use_settings(settings)
     assert get_settings().port == settings.port
+
+
+def test_rules_of_production_hold_there_and_are_somebodys_choice_elsewhere(
+    tmp_path: Path,
+) -> None:
+    real = Settings(profile="production", secret_key="s" * 40, data_dir=tmp_path)
+    assert (real.require_verified_phone, real.require_staff_totp) == (True, True)
+    calm = Settings(profile="demo", secret_key="s" * 40, data_dir=tmp_path, port=9000)
+    assert (calm.require_verified_phone, calm.sandbox_port) == (False, 9001)
+    assert calm.files_dir == tmp_path / "files"
+    chosen = Settings(
+        profile="demo",
+        secret_key="s" * 40,
+        data_dir=tmp_path,
+        require_staff_totp=True,
+        files_dir=tmp_path / "papers",
+        sandbox_port=9100,
+    )
+    assert (chosen.require_staff_totp, chosen.sandbox_port) == (True, 9100)
+    assert chosen.files_dir == tmp_path / "papers"

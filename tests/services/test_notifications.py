@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -328,6 +329,23 @@ async def test_a_fault_of_the_provider_is_worth_another_try(
     with pytest.raises(Undelivered) as caught:
         await sms.send(given, "+79160000001", "text")
     assert not caught.value.refused
+
+
+async def test_a_provider_out_of_reach_is_worth_another_try(
+    settings, dead_ends
+) -> None:
+    with pytest.raises(Undelivered) as caught:
+        await sms.send(get_settings(), "+79160000001", "text")
+    assert not caught.value.refused
+
+
+async def test_the_job_of_a_notification_delivers_it(sessions, world) -> None:
+    row = await told(sessions, kind="password_changed")
+    context = SimpleNamespace(additional_context={"sessions": sessions})
+    run = notification_delivery.deliver_job.func
+    await run(context, notification_id=str(row.id))
+    assert (await read(sessions, row.id)).status is SENT
+    await notification_delivery.sweep_periodically.func(context, 0)
 
 
 async def test_a_mail_server_may_demand_tls_and_a_login(settings, world) -> None:

@@ -1,12 +1,14 @@
 """The curator's desk: the queue of applications, and one page for each of them."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backoffice import formats
 from backoffice.commands import Call, Done, command
 from backoffice.doctor_form import language_name
 from backoffice.pages import Page, page, staff_of
@@ -191,6 +193,9 @@ def _facts(view: View) -> list[tuple[str, str]]:
         ),
         "languages": ", ".join(map(language_name, given.get("languages", ()))),
     }
+    for name in ("birth_date", "licence_expires_on"):
+        if given.get(name):
+            words[name] = formats.day(date.fromisoformat(given[name]))
     names = {**NEEDED, "about": Lazy("About")}
     return [
         (str(name), words.get(key) or str(given.get(key) or "—"))

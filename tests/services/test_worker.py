@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -184,3 +185,13 @@ async def test_a_worker_in_this_process_stops_when_it_is_cancelled(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+def test_the_worker_knows_the_jobs_of_every_module() -> None:
+    marks = re.compile(r"^@(jobs\.)?(job|queue\.task)\(", re.MULTILINE)
+    modules = {
+        path.stem
+        for path in Path(worker.__file__).parent.glob("*.py")
+        if marks.search(path.read_text())
+    }
+    assert modules == {each.__name__.split(".")[-1] for each in worker.DEFINED_IN}

@@ -21,6 +21,7 @@ from api import (
     consents,
     contacts,
     doctor_application,
+    doctor_profile,
     doctors,
     documents,
     duty,
@@ -58,6 +59,7 @@ ROUTERS: Sequence[APIRouter] = (
     password_reset.router,
     contacts.router,
     doctor_application.router,
+    doctor_profile.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import sqlalchemy as sa
 from pydantic import Field, StringConstraints
@@ -27,7 +27,7 @@ from services.callers import Caller
 from services.consents import ConsentInput
 from services.errors import AccountExists
 from services.i18n import current_locale, gettext
-from services.inputs import Email, Input, Name, Phone, wrong
+from services.inputs import Email, Input, Name, Phone, without_default, wrong
 from services.logins import login_matches
 from services.refresh_tokens import Link
 
@@ -53,18 +53,13 @@ class Registration(Input):
     consents: Annotated[list[ConsentInput], Field(min_length=1, max_length=20)]
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    # An absent field keeps its value, so no default may be promised.
-    schema.pop("default", None)
-
-
 class CardChanges(Input):
     """What one may change about oneself; absent fields stay as they are."""
 
-    first_name: Name = Field("", json_schema_extra=_without_default)
-    last_name: Name = Field("", json_schema_extra=_without_default)
-    middle_name: Name | None = Field(None, json_schema_extra=_without_default)
-    locale: Literal["ru", "en"] = Field("ru", json_schema_extra=_without_default)
+    first_name: Name = Field("", json_schema_extra=without_default)
+    last_name: Name = Field("", json_schema_extra=without_default)
+    middle_name: Name | None = Field(None, json_schema_extra=without_default)
+    locale: Literal["ru", "en"] = Field("ru", json_schema_extra=without_default)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ from datetime import date
 from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, model_validator
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import DoctorApplication
 from services.doctors import LANGUAGES, Specializations
+from services.document_rules import today
 from services.i18n import Lazy, gettext
-from services.inputs import BirthDate, Input, Latitude, Line, Longitude, Prose
+from services.inputs import BirthDate, Input, Latitude, Line, Longitude, Prose, wrong
 
 Licence = Annotated[Line, StringConstraints(max_length=60)]
 District = Annotated[Line, StringConstraints(max_length=80)]
@@ -54,19 +56,30 @@ class ApplicationFacts(Input):
         return self
 
 
-def missing_facts(facts: Mapping[str, Any], today: date) -> list[str]:
+def missing_facts(facts: Mapping[str, Any], day: date) -> list[str]:
     """Name what is not filled in, or is over: a licence of the past is none."""
     names = [name for name in NEEDED if facts.get(name) in (None, "", [])]
+    return names + ["licence_expires_on"] * is_over(facts, day)
+
+
+def is_over(facts: Mapping[str, Any], day: date) -> bool:
+    """Tell whether the licence has ended before this day."""
     ends = facts.get("licence_expires_on")
-    if ends is not None and date.fromisoformat(ends) < today:
-        names.append("licence_expires_on")
-    return names
+    return ends is not None and date.fromisoformat(ends) < day
+
+
+async def demand_born(session: AsyncSession, birth_date: date | None) -> None:
+    """Refuse a birthday that lies ahead."""
+    if birth_date is not None and birth_date > await today(session):
+        raise wrong("birth_date", gettext("This day has not come yet."))
 
 
 def columns(application: DoctorApplication) -> dict[str, Any]:
-    """The facts as the columns of a doctor's profile take them."""
-    facts = ApplicationFacts.model_validate(application.facts)
-    values = facts.model_dump(exclude_unset=True)
+    """The facts as the columns of a doctor's profile take them.
+
+    What was left out is emptied: an earlier profile holds another time's facts.
+    """
+    values = ApplicationFacts.model_validate(application.facts).model_dump()
     values["specializations"] = list(dict.fromkeys(map(str, values["specializations"])))
     values["languages"] = list(dict.fromkeys(values["languages"]))
     return values

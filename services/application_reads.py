@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import col, select
@@ -12,10 +14,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import ApplicationEvent, DoctorApplication, Document, User
 from models.doctor_application import ApplicationStatus
 from models.document import Requirement
+from models.specialization import Specialization
 from services import documents
 from services.actor import Actor
 from services.application_facts import missing_facts
-from services.document_rules import today
+from services.document_rules import missing_by_person, today
 from services.errors import NotFound
 from services.permissions import Permission, demand
 from services.sensitive_reads import journal_read
@@ -28,6 +31,26 @@ ASKED = frozenset(
         ApplicationStatus.MORE_INFO,
     }
 )
+
+
+class Order(StrEnum):
+    """What the queue is ordered by."""
+
+    WAITING = "waiting"
+    NAME = "name"
+    LICENCE = "licence"
+    MISSING = "missing"
+
+
+SINCE = sa.func.coalesce(
+    col(DoctorApplication.submitted_at), col(DoctorApplication.created_at)
+)
+ORDERS: Mapping[Order, sa.ColumnElement[Any]] = {
+    Order.WAITING: SINCE,
+    Order.NAME: col(User.search_name).asc(),
+    Order.LICENCE: col(DoctorApplication.facts)["licence_expires_on"].astext,
+    Order.MISSING: SINCE,
+}
 
 
 @dataclass(frozen=True)
@@ -104,35 +127,59 @@ async def _view(session: AsyncSession, application: DoctorApplication) -> View:
 
 
 async def queue(
-    session: AsyncSession, actor: Actor, status: ApplicationStatus, search: str = ""
+    session: AsyncSession,
+    actor: Actor,
+    status: ApplicationStatus,
+    search: str = "",
+    specialization: Specialization | None = None,
+    order: Order = Order.WAITING,
 ) -> list[Waiting]:
     """List the applications of a status, whoever waits longest first."""
     demand(actor, Permission.APPLICATION_REVIEW)
     query = (
         select(DoctorApplication, User)
         .join(User, col(User.id) == col(DoctorApplication.user_id))
-        .where(col(DoctorApplication.status) == status)
-        .order_by(
-            sa.func.coalesce(
-                col(DoctorApplication.submitted_at), col(DoctorApplication.created_at)
-            )
-        )
+        .where(col(DoctorApplication.status) == status, *_like(search))
+        .order_by(ORDERS[order], SINCE)
         .limit(LONGEST_QUEUE)
     )
-    if search:
-        query = query.where(
-            sa.or_(
-                col(User.search_name).contains(search.lower(), autoescape=True),
-                col(User.phone).contains(search, autoescape=True),
-                col(DoctorApplication.facts)["licence_number"].astext == search,
-            )
+    if specialization is not None:
+        stated = col(DoctorApplication.facts)["specializations"]
+        query = query.where(stated.contains([specialization.value]))
+    rows = (await session.exec(query)).all()
+    lines = await _lines(session, rows)
+    if order is Order.MISSING:
+        lines.sort(key=lambda line: line.missing)
+    return lines
+
+
+def _like(search: str) -> list[sa.ColumnElement[bool]]:
+    """Find by a part of the name or the phone, or by the licence's number."""
+    if not search:
+        return []
+    return [
+        sa.or_(
+            col(User.search_name).contains(search.lower(), autoescape=True),
+            col(User.phone).contains(search, autoescape=True),
+            col(DoctorApplication.facts)["licence_number"].astext == search,
         )
+    ]
+
+
+async def _lines(
+    session: AsyncSession, rows: Sequence[tuple[DoctorApplication, User]]
+) -> list[Waiting]:
+    stated = {
+        row.user_id: row.facts.get("specializations") or ()
+        for row, _ in rows
+        if row.status in ASKED
+    }
+    papers = await missing_by_person(session, stated)
     day, lines = await today(session), []
-    for application, user in (await session.exec(query)).all():
-        count = 0
+    for application, user in rows:
+        count = len(papers.get(user.id, ()))
         if application.status in ASKED:
-            count = len(missing_facts(application.facts, day))
-            count += len(await documents.missing(session, application))
+            count += len(missing_facts(application.facts, day))
         since = application.submitted_at or application.created_at
         lines.append(Waiting(application, user, count, since))
     return lines

@@ -16,10 +16,10 @@ from models.doctor_application import (
     ApplicationStatus,
     ApplicationVerb,
 )
-from services import audit, clock, words
+from services import audit, clock, russian, stale
 from services.actor import Actor
 from services.errors import Forbidden, IllegalTransition, NotFound, StaleVersion
-from services.i18n import gettext
+from services.i18n import Lazy, gettext
 from services.inputs import wrong
 from services.notifications import Notice, notify
 from services.permissions import Permission, demand
@@ -44,6 +44,19 @@ NOTICES: Mapping[ApplicationVerb, str] = {
     V.SUSPEND: "application_suspended",
     V.RESTORE: "application_restored",
 }
+# {a} is the feminine ending of the Russian verb; English has no use for it.
+DONE: Mapping[str, Lazy] = {
+    V.EDIT: Lazy("{who} edited the application {ago}"),
+    V.SUBMIT: Lazy("{who} submitted the application {ago}"),
+    V.WITHDRAW: Lazy("{who} withdrew the application {ago}"),
+    V.ASK_MORE: Lazy("{who} asked the applicant for more {ago}"),
+    V.APPROVE: Lazy("{who} approved the application {ago}"),
+    V.REJECT: Lazy("{who} rejected the application {ago}"),
+    V.SUSPEND: Lazy("{who} suspended the doctor {ago}"),
+    V.RESTORE: Lazy("{who} lifted the suspension {ago}"),
+}
+BY_ITSELF = Lazy("the application was changed {ago}")
+LONGEST_REASON = 2000
 
 
 @dataclass(frozen=True)
@@ -114,18 +127,27 @@ async def _checked(
 
 
 async def _stale(session: AsyncSession, application: DoctorApplication) -> StaleVersion:
+    """Make the refusal that tells a curator who did what, and when."""
     query = (
         select(ApplicationEvent, User)
         .outerjoin(User, col(User.id) == col(ApplicationEvent.actor_id))
-        .where(col(ApplicationEvent.application_id) == application.id)
-        .order_by(col(ApplicationEvent.version).desc())
+        .where(
+            col(ApplicationEvent.application_id) == application.id,
+            col(ApplicationEvent.version) == application.version,
+        )
     )
-    event, user = (await session.exec(query)).first() or (None, None)
-    did = words.label(application.status)
-    who = user.short_name if event is not None and user is not None else "—"
+    event, who = (await session.exec(query)).one()
+    age = await clock.now(session) - event.created_at
+    ago = stale.time_ago(int(age.total_seconds()))
+    if who is None or event.event not in DONE:
+        what = gettext(BY_ITSELF, ago=ago)
+    else:
+        feminine = russian.is_feminine(who.first_name, who.middle_name)
+        ending = "а" if feminine else ""
+        what = gettext(DONE[event.event], who=who.short_name, a=ending, ago=ago)
     return StaleVersion(
         "The application has changed meanwhile: {what}. Nothing was overwritten.",
-        what=f"{who}, «{did}»",
+        what=what,
         current_version=application.version,
     )
 
@@ -177,9 +199,10 @@ async def remember(
     )
 
 
-def told(reason: str) -> str:
+def told(reason: str, most: int = LONGEST_REASON) -> str:
     """Check the words that a curator gives to the applicant."""
     reason = reason.strip()
-    if not 1 <= len(reason) <= 2000:
-        raise wrong("reason", gettext("Give a reason of at most 2000 characters."))
+    if not 1 <= len(reason) <= most:
+        said = gettext("Give a reason of at most {most} characters.", most=most)
+        raise wrong("reason", said)
     return reason

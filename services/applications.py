@@ -1,7 +1,7 @@
 """Applications of doctors: one function for each verb.
 
-Locks: bookings and doctor rows where visits are taken off, then the application,
-then the person.
+Locks: the application, then the bookings that are taken off, then the doctor's
+profile, then the person.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Booking, DoctorApplication, DoctorProfile, DoctorState
-from models.doctor_application import ApplicationStatus, ApplicationVerb
+from models.doctor_application import ApplicationVerb
 from models.role_grant import Role
 from services import (
     application_steps,
@@ -25,14 +25,23 @@ from services import (
     roles,
 )
 from services.actor import Actor
-from services.application_facts import ApplicationFacts, columns, missing_facts
+from services.application_facts import (
+    ApplicationFacts,
+    columns,
+    demand_born,
+    is_over,
+    missing_facts,
+)
 from services.application_steps import Step, begin, begin_own, finish, told
+from services.doctors import lock_profile
 from services.document_rules import today
+from services.eligibility import lock_doctors
 from services.errors import Conflict, ValidationFailed
 from services.i18n import gettext
 from services.permissions import Permission, demand
 
 V = ApplicationVerb
+LONGEST_SUSPENSION = 1000
 
 
 async def save(
@@ -41,10 +50,12 @@ async def save(
     """Begin an application or fill in more of it; tells whether it is new."""
     demand(actor, Permission.APPLICATION_OWN)
     given = facts.model_dump(mode="json", exclude_unset=True)
-    # Two first savings of one person take turns, so that one of them edits.
-    await roles.lock_user(session, actor.user_id)
+    await demand_born(session, facts.birth_date)
     if await application_steps.locked_own(session, actor.user_id) is None:
-        return await _begin(session, actor, given), True
+        # Two first savings of one person take turns, so that the second one edits.
+        await roles.lock_user(session, actor.user_id)
+        if await application_steps.locked_own(session, actor.user_id) is None:
+            return await _begin(session, actor, given), True
     step = await begin_own(session, actor, V.EDIT)
     step.application.facts = step.application.facts | given
     await finish(step, fields=sorted(given))
@@ -115,6 +126,8 @@ async def approve(
     step = await begin(session, actor, V.APPROVE, application_id, version)
     application = step.application
     await _demand_complete(step, await documents.unaccepted(session, application))
+    # A profile of earlier days is locked before its person, as by who blocks them.
+    await lock_doctors(session, application.user_id)
     user = await roles.lock_user(session, application.user_id)
     held = await roles.roles_of(session, user.id)
     if user.blocked_at is not None or not roles.compatible(held, Role.DOCTOR):
@@ -138,15 +151,13 @@ async def suspend(
     reason: str,
 ) -> Sequence[Booking]:
     """Stop a doctor's work; gives the visits not begun that went back."""
-    demand(actor, Permission.DOCTOR_SUSPEND)
-    found = await session.get(DoctorApplication, application_id)
-    lost: Sequence[Booking] = ()
-    if found is not None and found.status is ApplicationStatus.APPROVED:
-        # First the calls, then the person: everybody locks in this order.
-        lost = await assignments.unassign_all(session, actor, found.user_id, reason)
+    reason = told(reason, LONGEST_SUSPENSION)
     step = await begin(session, actor, V.SUSPEND, application_id, version)
-    profile = await _profile(step)
-    profile.suspended_at, profile.suspended_reason = step.now, told(reason)[:1000]
+    doctor_id = step.application.user_id
+    # First the calls, then the doctor: everybody locks in this order.
+    lost = await assignments.unassign_all(session, actor, doctor_id, reason)
+    profile = await lock_profile(session, doctor_id)
+    profile.suspended_at, profile.suspended_reason = step.now, reason
     await session.execute(
         sa.update(DoctorState)
         .where(col(DoctorState.doctor_id) == profile.user_id)
@@ -162,7 +173,7 @@ async def restore(
 ) -> DoctorApplication:
     """Let a suspended doctor work again."""
     step = await begin(session, actor, V.RESTORE, application_id, version)
-    profile = await _profile(step)
+    profile = await lock_profile(session, step.application.user_id)
     profile.suspended_at = profile.suspended_reason = None
     step.application.reason = None
     await finish(step)
@@ -178,9 +189,10 @@ async def _with_reason(step: Step, reason: str, **data: Any) -> DoctorApplicatio
 
 async def _demand_complete(step: Step, papers: Sequence[str]) -> None:
     day = await today(step.session)
+    facts = step.application.facts
     errors = [
-        {"field": name, "message": gettext("This field is needed")}
-        for name in missing_facts(step.application.facts, day)
+        {"field": name, "message": _needed(name, over=is_over(facts, day))}
+        for name in missing_facts(facts, day)
     ]
     errors += [
         {"field": f"documents.{paper}", "message": gettext("A valid paper is needed.")}
@@ -190,18 +202,17 @@ async def _demand_complete(step: Step, papers: Sequence[str]) -> None:
         raise ValidationFailed(errors=errors)
 
 
-async def _profile(step: Step) -> DoctorProfile:
-    query = select(DoctorProfile).where(
-        col(DoctorProfile.user_id) == step.application.user_id
-    )
-    return (await step.session.exec(query.with_for_update())).one()
+def _needed(name: str, *, over: bool) -> str:
+    if name == "licence_expires_on" and over:
+        return gettext("The licence has expired.")
+    return gettext("This field is needed")
 
 
 async def _write_profile(step: Step) -> None:
     session, user_id = step.session, step.application.user_id
     values = columns(step.application)
     query = select(DoctorProfile).where(col(DoctorProfile.user_id) == user_id)
-    profile = (await session.exec(query.with_for_update())).one_or_none()
+    profile = (await session.exec(query)).one_or_none()
     if profile is None:
         profile = DoctorProfile(user_id=user_id, **values)
         session.add(profile)

@@ -78,7 +78,7 @@ async def edit(
     """Write a doctor's facts; `seen` is the stamp of the profile that was shown."""
     demand(actor, Permission.DOCTOR_MANAGE)
     await _check(session, facts)
-    profile = await _lock_profile(session, doctor_id)
+    profile = await lock_profile(session, doctor_id)
     if seen is not None and profile.updated_at != seen:
         raise ChangedMeanwhile
     columns = _columns(facts)
@@ -95,9 +95,11 @@ async def edit(
     return profile
 
 
-async def _lock_profile(session: AsyncSession, doctor_id: uuid.UUID) -> DoctorProfile:
+async def lock_profile(session: AsyncSession, doctor_id: uuid.UUID) -> DoctorProfile:
+    """Take a doctor's profile, as it stands once the lock is ours."""
     query = select(DoctorProfile).where(col(DoctorProfile.user_id) == doctor_id)
-    found = (await session.exec(query.with_for_update())).one_or_none()
+    fresh = query.with_for_update().execution_options(populate_existing=True)
+    found = (await session.exec(fresh)).one_or_none()
     if found is None:
         raise NotFound
     return found

@@ -14,7 +14,7 @@ from models.role_grant import Role
 from services import audit, clock, live
 from services.actor import Actor
 from services.eligibility import lock_doctors
-from services.errors import Forbidden, NotFound, VisitUnderWay
+from services.errors import Conflict, Forbidden, NotFound, VisitUnderWay
 from services.permissions import Permission, demand
 
 
@@ -32,6 +32,8 @@ async def set_duty(
     await lock_doctors(session, doctor_id)
     if not on_duty and await _under_way(session, doctor_id):
         raise VisitUnderWay
+    if on_duty and await _suspended(session, doctor_id):
+        raise Conflict("The doctor's work is suspended.")
     row = insert(DoctorState).values(
         id=uuid7(),
         doctor_id=doctor_id,
@@ -105,6 +107,14 @@ async def _whose(
     if found is None:
         raise NotFound("There is no such doctor.")
     return found
+
+
+async def _suspended(session: AsyncSession, doctor_id: uuid.UUID) -> bool:
+    query = sa.exists().where(
+        col(DoctorProfile.user_id) == doctor_id,
+        col(DoctorProfile.suspended_at).is_not(None),
+    )
+    return bool(await session.scalar(sa.select(query)))
 
 
 async def _under_way(session: AsyncSession, doctor_id: uuid.UUID) -> bool:

@@ -2,7 +2,7 @@
 
 import unicodedata
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
@@ -110,6 +110,11 @@ class AddressInput(Input):
         if (self.latitude is None) != (self.longitude is None):
             raise ValueError(gettext("Latitude and longitude go together"))
         return self
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """Promise no default in the schema of a field that stays as it is when absent."""
+    schema.pop("default", None)
 
 
 def wrong(field: str, message: str | None = None) -> ValidationFailed:

@@ -29,8 +29,10 @@ from models.doctor_application import (
 )
 from models.document import DocumentKind
 from models.role_grant import Role
+from models.specialization import Specialization
 from services import (
     application_reads,
+    application_steps,
     applications,
     assignments,
     clock,
@@ -292,6 +294,8 @@ async def test_suspension_takes_the_visits_and_the_duty_away(desk: Desk) -> None
     seen = (session, factories.as_staff(dispatcher), made.id, desk.user.id)
     with pytest.raises(DoctorNotEligible):
         await assignments.assign(*seen, made.version)
+    with pytest.raises(Conflict):
+        await duty.set_duty(session, factories.as_staff(dispatcher), True, desk.user.id)
     await desk.do(V.RESTORE)
     await duty.set_duty(session, factories.as_doctor(desk.user), True)
     await assignments.assign(*seen, made.version)
@@ -350,11 +354,42 @@ async def test_an_old_page_overwrites_nothing_and_tells_who_was_first(
     await desk.do(V.ASK_MORE)
     with pytest.raises(StaleVersion) as caught:
         await applications.approve(desk.session, desk.curator, row.id, seen)
-    assert "Нужны уточнения" in caught.value.message
-    row.version += 1
-    await desk.session.flush()
-    with pytest.raises(StaleVersion):
-        await applications.approve(desk.session, desk.curator, row.id, seen)
+    assert "запросил" in caught.value.message
+    assert caught.value.public_facts == {"current_version": row.version}
+    with pytest.raises(StaleVersion) as caught:
+        await applications.approve(desk.session, desk.curator, row.id, 1)
+    assert "с назад" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [(("Анна", "Петровна"), "одобрила заявку"), (("Пётр", None), "одобрил заявку")],
+)
+async def test_russian_verbs_agree_with_who_decided(
+    desk: Desk, first: tuple[str, str | None], words: str
+) -> None:
+    curator = await desk.session.get_one(User, desk.curator.user_id)
+    curator.first_name, curator.middle_name = first
+    await desk.reach(S.APPROVED)
+    row = await desk.row()
+    with pytest.raises(StaleVersion) as caught:
+        await applications.suspend(
+            desk.session, desk.curator, row.id, row.version - 1, "Жалобы"
+        )
+    assert words in caught.value.message
+
+
+async def test_what_nobody_we_know_did_is_told_without_a_name(
+    session: AsyncSession,
+) -> None:
+    doctor = await factories.doctor(session)
+    made = DoctorApplication(user_id=doctor.id, status=S.APPROVED)
+    await application_steps.remember(session, SYSTEM, made, "approve", None)
+    curator = await factories.person(session, Role.CURATOR)
+    actor = factories.as_staff(curator, Role.CURATOR)
+    with pytest.raises(StaleVersion) as caught:
+        await applications.suspend(session, actor, made.id, 7, "Жалобы")
+    assert "заявку изменили" in caught.value.message
 
 
 async def test_the_blocked_and_the_staff_are_not_made_doctors(desk: Desk) -> None:
@@ -372,9 +407,39 @@ async def test_a_doctor_known_before_keeps_one_profile_and_role(
     doctor = await factories.doctor(session)
     desk = Desk(session, doctor, curator)
     desk.own = factories.as_doctor(doctor)
-    await desk.reach(S.APPROVED)
     profiles = select(DoctorProfile).where(col(DoctorProfile.user_id) == doctor.id)
-    assert (await session.exec(profiles)).one().licence_number == "ЛО-77-01-555"
+    profile = (await session.exec(profiles)).one()
+    profile.home_latitude, profile.home_longitude = factories.MOSCOW_CENTRE
+    await desk.reach(S.APPROVED)
+    profile = (await session.exec(profiles)).one()
+    assert profile.licence_number == "ЛО-77-01-555"
+    # What the new application does not say does not linger on.
+    assert profile.home_latitude is None
+
+
+async def test_who_was_not_born_yet_cannot_be_a_doctor(desk: Desk) -> None:
+    ahead = (await clock.now(desk.session)).date() + timedelta(days=2)
+    with pytest.raises(ValidationFailed):
+        await applications.save(
+            desk.session, desk.own, ApplicationFacts(birth_date=ahead)
+        )
+
+
+async def test_an_over_licence_is_told_from_one_that_was_not_stated(
+    desk: Desk,
+) -> None:
+    past = (await clock.now(desk.session)).date() - timedelta(days=2)
+    for facts, words in (
+        (ApplicationFacts(), "Нужно заполнить"),
+        (ApplicationFacts(licence_expires_on=past), "Срок лицензии истёк."),
+    ):
+        await applications.save(desk.session, desk.own, facts)
+        with pytest.raises(ValidationFailed) as caught:
+            await applications.submit(desk.session, desk.own)
+        told = {e["field"]: e["message"] for e in caught.value.public_facts["errors"]}
+        assert told["licence_expires_on"]
+        if facts.licence_expires_on is not None:
+            assert told["licence_expires_on"] == words
 
 
 async def test_the_queue_shows_the_longest_waiting_first_and_finds_by_any_name(
@@ -399,6 +464,23 @@ async def test_the_queue_shows_the_longest_waiting_first_and_finds_by_any_name(
     counts = await application_reads.counts(session, first.curator)
     assert counts[S.SUBMITTED] >= 2
     assert set(counts) == set(S)
+    Order = application_reads.Order
+    await applications.save(
+        session, (late := await desk_of(session)).own, ApplicationFacts()
+    )
+    named = (session, first.curator)
+    drafts = await application_reads.queue(*named, S.DRAFT, order=Order.MISSING)
+    assert [each.missing for each in drafts] == sorted(e.missing for e in drafts)
+    assert late.user.id in [each.user.id for each in drafts]
+    for order in (Order.NAME, Order.LICENCE):
+        found = await application_reads.queue(*named, S.SUBMITTED, order=order)
+        assert {*wanted} <= {each.id for each in found}
+    for kind, there in (
+        (Specialization.THERAPIST, True),
+        (Specialization.UROLOGIST, False),
+    ):
+        found = await application_reads.queue(*named, S.SUBMITTED, specialization=kind)
+        assert (wanted[0] in [each.id for each in found]) is there
     await first.do(V.REJECT)
     refused = await application_reads.queue(session, first.curator, S.REJECTED)
     assert wanted[1] in [each.id for each in refused]
@@ -443,35 +525,58 @@ async def test_a_doctor_whom_a_curator_made_can_be_suspended_too(
 
 
 @pytest.mark.race
-async def test_of_two_curators_at_once_one_decides(sessions: Sessions) -> None:
-    for _ in range(5):
-        async with transaction(sessions) as session:
-            desk = await desk_of(session)
-            await desk.reach(S.SUBMITTED)
-            await desk.accept()
-            row = await desk.row()
-            other = factories.as_staff(
-                await factories.person(session, Role.CURATOR), Role.CURATOR
-            )
-        seen = (row.id, row.version)
-        results = await asyncio.gather(
-            in_transaction(
-                sessions,
-                lambda s, d=desk, v=seen: applications.approve(s, d.curator, *v),
-            ),
-            in_transaction(
-                sessions,
-                lambda s, o=other, v=seen: applications.reject(s, o, *v, "Нет"),
-            ),
-            return_exceptions=True,
+@pytest.mark.parametrize("_round", range(5))
+async def test_two_first_savings_at_once_make_one_application(
+    sessions: Sessions, _round: int
+) -> None:
+    async with transaction(sessions) as session:
+        desk = await desk_of(session)
+
+    async def save(**words: str) -> bool:
+        facts = ApplicationFacts.model_validate(words)
+        _, new = await in_transaction(
+            sessions, lambda session: applications.save(session, desk.own, facts)
         )
-        stale = [each for each in results if isinstance(each, StaleVersion)]
-        assert len(stale) == 1, results
-        async with transaction(sessions) as session:
-            events = sa.select(sa.func.count(col(ApplicationEvent.id))).where(
-                col(ApplicationEvent.application_id) == row.id
-            )
-            assert await session.scalar(events) == 3
+        return new
+
+    words = {"education": "РНИМУ", "home_district": "Арбат"}
+    saved = await asyncio.gather(*(save(**{name: words[name]}) for name in words))
+    assert sorted(saved) == [False, True]
+    async with transaction(sessions) as session:
+        desk.session = session
+        assert (await desk.row()).facts == words
+
+
+@pytest.mark.race
+@pytest.mark.parametrize("_round", range(5))
+async def test_of_two_curators_at_once_one_decides(
+    sessions: Sessions, _round: int
+) -> None:
+    async with transaction(sessions) as session:
+        desk = await desk_of(session)
+        await desk.reach(S.SUBMITTED)
+        await desk.accept()
+        row = await desk.row()
+        other = factories.as_staff(
+            await factories.person(session, Role.CURATOR), Role.CURATOR
+        )
+    row_id, seen = row.id, row.version
+    results = await asyncio.gather(
+        in_transaction(
+            sessions, lambda s: applications.approve(s, desk.curator, row_id, seen)
+        ),
+        in_transaction(
+            sessions, lambda s: applications.reject(s, other, row_id, seen, "Нет")
+        ),
+        return_exceptions=True,
+    )
+    stale = [each for each in results if isinstance(each, StaleVersion)]
+    assert len(stale) == 1, results
+    async with transaction(sessions) as session:
+        events = sa.select(sa.func.count(col(ApplicationEvent.id))).where(
+            col(ApplicationEvent.application_id) == row_id
+        )
+        assert await session.scalar(events) == 3
 
 
 async def test_wrong_facts_are_refused_by_name() -> None:

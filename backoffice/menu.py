@@ -14,6 +14,7 @@ from backoffice.documents import DocumentFiles
 from backoffice.finance import FinanceView
 from backoffice.journal import JournalView
 from backoffice.new_call import NewCall
+from backoffice.own_sessions import OwnSessions
 from backoffice.preferences import Preferences
 from backoffice.price_list import PriceListView
 from backoffice.settings_page import SettingsPage
@@ -39,4 +40,5 @@ VIEWS: tuple[type[Any], ...] = (
     SettingsPage,
     Preferences,
     OwnPassword,
+    OwnSessions,
 )

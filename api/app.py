@@ -30,6 +30,7 @@ from api import (
     price_list,
     problems,
     rights,
+    sign_ins,
     uploads,
     verifications,
     visits,
@@ -58,6 +59,7 @@ ROUTERS: Sequence[APIRouter] = (
     verifications.router,
     password_reset.router,
     contacts.router,
+    sign_ins.router,
     doctor_application.router,
     doctor_profile.router,
 )

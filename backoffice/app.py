@@ -13,11 +13,11 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from api.app import install_api
-from backoffice import assets, invitation_page
+from backoffice import assets, invitation_page, reset_page
 from backoffice.board.feed import Feed
 from backoffice.console import STATIC, Console
 from backoffice.headers import SecurityHeaders
-from services import clinic_invitations
+from services import clinic_invitations, password_reset
 from services.config import Profile, Settings, get_settings
 from services.database import make_engine, make_sessions
 
@@ -72,6 +72,7 @@ def create_app(
     Console(app, settings)
     methods = ["GET", "POST"]
     app.add_route(clinic_invitations.PATH, invitation_page.invitation, methods=methods)
+    app.add_route(password_reset.PAGE, reset_page.reset, methods=methods)
     return app
 
 

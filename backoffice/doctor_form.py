@@ -43,7 +43,18 @@ def facts_in(call: Call) -> DoctorFacts:
     others = [each for each in call.many("also") if each != main]
     typed["specializations"] = [main, *others]
     typed["languages"] = call.many("languages")
-    return DoctorFacts(**{name: value for name, value in typed.items() if value})
+    for name in ("home_latitude", "home_longitude"):
+        typed[name] = _number(typed[name])
+    given = {name: each for name, each in typed.items() if each not in ("", [])}
+    return DoctorFacts(**given)
+
+
+def _number(typed: str) -> float | str:
+    """A form sends texts; what is no number stays for the schema to refuse."""
+    try:
+        return float(typed)
+    except ValueError:
+        return typed
 
 
 def values_of(profile: DoctorProfile) -> dict[str, Any]:

@@ -21,6 +21,7 @@ FIELD_OF: Mapping[tuple[str, ...], str] = {
     ("caller", "phone"): "phone",
     ("subject", "name"): "subject_name",
     ("subject", "birth_date"): "subject_birth_date",
+    ("subject.birth_date",): "subject_birth_date",
     ("subject", "sex"): "subject_sex",
     ("subject", "allergies"): "subject_allergies",
     ("subject", "chronic_conditions"): "subject_conditions",

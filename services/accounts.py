@@ -29,6 +29,7 @@ from services.errors import AccountExists
 from services.i18n import current_locale, gettext
 from services.inputs import Email, Input, Name, Phone, without_default, wrong
 from services.logins import login_matches
+from services.notifications import Notice, notify
 from services.refresh_tokens import Link
 
 Password = Annotated[str, StringConstraints(strict=True, max_length=1024)]
@@ -226,3 +227,4 @@ async def change_password(
     await staff_sessions.end_all(session, user.id)
     await rate_limits.forgive(session, user.id)
     audit.record(session, caller.actor, "account.password_changed", "user", user.id)
+    await notify(session, caller.actor, Notice("password_changed", user.id))

@@ -20,7 +20,7 @@ from models import (
 )
 from models.assignment import SHOWN
 from models.booking import Status, Verb
-from services import pages, planning
+from services import pages, planning, proven_phones
 from services.actor import Actor
 from services.errors import NotFound, PositionNotShared
 from services.pages import Page, Wanted
@@ -67,7 +67,9 @@ async def patient_bookings(
 ) -> Page[BookingView]:
     """List the patient's own calls, newest first."""
     demand(actor, Permission.PATIENT_PROFILE_OWN)
-    query = select(Booking).where(col(Booking.patient_id) == actor.user_id)
+    query = select(Booking).where(
+        col(Booking.patient_id) == actor.user_id, proven_phones.shown(actor.user_id)
+    )
     if statuses:
         query = query.where(col(Booking.status).in_(statuses))
     rows = await session.exec(pages.newest_first(query, Booking, wanted))
@@ -116,7 +118,9 @@ async def own_booking(
     """Find a call of this patient; anybody else's does not exist for them."""
     demand(actor, Permission.PATIENT_PROFILE_OWN)
     query = select(Booking).where(
-        col(Booking.id) == booking_id, col(Booking.patient_id) == actor.user_id
+        col(Booking.id) == booking_id,
+        col(Booking.patient_id) == actor.user_id,
+        proven_phones.shown(actor.user_id),
     )
     booking = (await session.exec(query)).one_or_none()
     if booking is None:

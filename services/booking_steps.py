@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import Assignment, Booking, BookingEvent, ClinicMember, Outcome
 from models.booking import EDGES, Verb, sources_of
 from models.role_grant import Role
-from services import audit, live, settings, stale
+from services import audit, live, proven_phones, settings, stale
 from services.actor import Actor
 from services.errors import (
     DoctorBusy,
@@ -112,7 +112,9 @@ async def demand_ownership(
 ) -> None:
     """Refuse whoever the call is not for; staff decide on no call of their own."""
     if actor.acting_as is Role.PATIENT:
-        mine = booking.patient_id == actor.user_id
+        mine = booking.patient_id == actor.user_id and await proven_phones.may_see(
+            session, actor.user_id, booking.source
+        )
     elif actor.acting_as is Role.DOCTOR:
         mine = await _is_doctors(session, actor.user_id, booking, turn, now)
     elif actor.acting_as is Role.CLINIC:

@@ -16,7 +16,7 @@ from models.booking_words import (
     Flag,
 )
 from models.role_grant import Role
-from services import consents, phone_patients, places
+from services import births, consents, phone_patients, places, proven_phones
 from services.actor import Actor
 from services.booking_creation import Decided, insert_booking
 from services.booking_drafts import BookingDraft, PatientDraft
@@ -84,7 +84,11 @@ async def create(
     elif actor.acting_as is not Role.PATIENT or isinstance(draft, BookingDraft):
         raise Forbidden
     else:
+        await proven_phones.demand(session, patient_id)
         await consents.demand_current(session, patient_id)
+    if draft.subject is not None:
+        born = draft.subject.birth_date
+        await births.demand_born(session, born, "subject.birth_date")
     if draft.preferred_doctor_id is not None:
         await _demand_doctor(session, draft.preferred_doctor_id)
     decided = Decided(

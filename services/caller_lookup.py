@@ -87,6 +87,7 @@ class Caller:
     user_id: uuid.UUID
     full_name: str
     phone: str | None
+    proven: bool
     since: datetime
     blocked: bool
     birth_date: date | None
@@ -185,6 +186,8 @@ async def _caller(
         user_id=user.id,
         full_name=user.full_name,
         phone=user.phone,
+        # An account that a dispatcher made claims nothing about its number.
+        proven=user.password_hash is None or user.phone_verified_at is not None,
         since=user.created_at,
         blocked=user.blocked_at is not None,
         birth_date=profile.birth_date if profile else None,

@@ -12,10 +12,18 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Address, Booking, BookingEvent, PatientProfile, RoleGrant, User
+from models import (
+    Address,
+    Assignment,
+    Booking,
+    BookingEvent,
+    PatientProfile,
+    RoleGrant,
+    User,
+)
 from services import audit, live
 from services.actor import Actor
-from services.errors import AccountExists
+from services.errors import AccountExists, OpenObligations
 
 FACTS = (
     "birth_date",
@@ -51,18 +59,33 @@ async def take_over(
 
     Raises AccountExists when the number has become somebody else's meanwhile.
     """
-    query = select(User).where(col(User.phone) == phone)
+    query = select(User).where(col(User.phone) == phone, col(User.id) != claimer.id)
     old = (await session.exec(query.with_for_update())).one_or_none()
     claimer.claimed_phone = None
     if old is not None:
-        if old.password_hash is not None or old.email is not None:
+        if any((old.password_hash, old.email, old.blocked_at)):
             raise AccountExists
+        await _demand_no_visit(session, old.id, claimer.id)
         await _move(session, actor, old, claimer)
         old.phone, old.merged_into = None, claimer.id
         # The number is free only once this is written.
         await session.flush()
     claimer.phone = phone
     await session.flush()
+
+
+async def _demand_no_visit(
+    session: AsyncSession, old_id: uuid.UUID, new_id: uuid.UUID
+) -> None:
+    """A doctor who has this caller's visit ends it first: nobody treats themselves."""
+    query = sa.exists().where(
+        col(Booking.patient_id) == old_id,
+        col(Assignment.booking_id) == col(Booking.id),
+        col(Assignment.doctor_id) == new_id,
+        col(Assignment.released_at).is_(None),
+    )
+    if await session.scalar(sa.select(query)):
+        raise OpenObligations
 
 
 async def _move(session: AsyncSession, actor: Actor, old: User, new: User) -> None:

@@ -6,7 +6,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import User
 from models.verification_code import Channel, Purpose
-from services import accounts, audit, clock, codes, passwords
+from services import accounts, audit, claims, clock, codes, passwords
 from services.accounts import Card
 from services.callers import Caller
 from services.errors import AccountExists
@@ -54,15 +54,16 @@ async def confirm(
     if address is None:
         audit.record(session, actor, "account.code_refused", "user", user.id)
         return None
-    if await _taken(session, user, channel, address):
-        raise AccountExists
     before = address_of(user, channel)
     now = await clock.now(session)
     if channel is Channel.EMAIL:
+        if await _taken(session, user, address):
+            raise AccountExists
         user.email, user.email_verified_at = address, now
     else:
-        user.phone, user.phone_verified_at = address, now
-        user.claimed_phone = None
+        # A number that a dispatcher made an account for brings its calls along.
+        await claims.take_over(session, actor, user, address)
+        user.phone_verified_at = now
     if before is not None and before != address:
         notice = Notice("contact_changed", user.id, WAYS[channel], before)
         await notify(session, actor, notice)
@@ -72,13 +73,7 @@ async def confirm(
     return await accounts.card(session, caller)
 
 
-async def _taken(
-    session: AsyncSession, user: User, channel: Channel, address: str
-) -> bool:
-    same = (
-        sa.func.lower(col(User.email)) == address
-        if channel is Channel.EMAIL
-        else col(User.phone) == address
-    )
+async def _taken(session: AsyncSession, user: User, address: str) -> bool:
+    same = sa.func.lower(col(User.email)) == address
     query = sa.select(sa.exists().where(same, col(User.id) != user.id))
     return await session.scalar(query) or False

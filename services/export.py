@@ -30,7 +30,7 @@ from models import (
     ShiftException,
     User,
 )
-from services import accounts, audit, consents
+from services import accounts, audit, consents, proven_phones
 from services.accounts import Card
 from services.booking_reads import HIDDEN_FROM_PATIENTS, BookingView, views
 from services.callers import Caller
@@ -193,7 +193,9 @@ async def _rows(
 
 
 async def _calls(session: AsyncSession, ids: Sequence[uuid.UUID]) -> list[OwnCall]:
-    query = select(Booking).where(col(Booking.patient_id).in_(ids))
+    query = select(Booking).where(
+        col(Booking.patient_id).in_(ids), proven_phones.shown(ids[0])
+    )
     bookings = (await session.exec(query.order_by(col(Booking.id)))).all()
     history: dict[uuid.UUID, list[BookingEvent]] = {}
     events = select(BookingEvent).where(

@@ -56,28 +56,39 @@ async def send(session: AsyncSession, user_id: str) -> None:
     user = (await session.exec(query.with_for_update())).one_or_none()
     if user is None or user.password_hash is None or user.blocked_at is not None:
         return
-    channel = Channel.EMAIL if user.email else Channel.PHONE
-    address = user.email or user.phone
-    if address is None:
+    reached = _reach(user)
+    if reached is None:
         return
-    await codes.burn(session, user.id, Purpose.PASSWORD_RESET, channel)
-    token = await _link(session, user.id, channel, address)
-    way = NotificationChannel.EMAIL if user.email else NotificationChannel.SMS
+    channel, way, address = reached
+    for each in Channel:
+        await codes.burn(session, user.id, Purpose.PASSWORD_RESET, each)
+    token = await _link(session, user, channel, address)
     link = f"{get_settings().base_url}{PAGE}?token={token}"
     notice = Notice("password_reset", user.id, way, address, secret=link)
     await notify(session, SYSTEM, notice)
 
 
+def _reach(user: User) -> tuple[Channel, NotificationChannel, str] | None:
+    """Where the link goes: a proven contact before one that may be a slip."""
+    email = (Channel.EMAIL, NotificationChannel.EMAIL, user.email)
+    phone = (Channel.PHONE, NotificationChannel.SMS, user.phone)
+    slip = user.email_verified_at is None and user.phone_verified_at is not None
+    for channel, way, address in (phone, email) if slip else (email, phone):
+        if address is not None:
+            return channel, way, address
+    return None
+
+
 async def _link(
-    session: AsyncSession, user_id: uuid.UUID, channel: Channel, address: str
+    session: AsyncSession, user: User, channel: Channel, address: str
 ) -> str:
     nonce = secrets.token_urlsafe(24)
     row = VerificationCode(
-        user_id=user_id,
+        user_id=user.id,
         purpose=Purpose.PASSWORD_RESET,
         channel=channel,
         address=address,
-        code_hash=_hash(nonce),
+        code_hash=_hash(nonce, user),
         tries_left=1,
         expires_at=await clock.now(session) + LIFETIME,
     )
@@ -90,10 +101,10 @@ async def confirm(session: AsyncSession, token: str, new_password: str) -> None:
     """Set the password that the link's holder chose; every sign-in ends.
 
     A second factor stays as it is. A link that was used, changed or has run out is
-    refused with ValidationFailed.
+    refused with ValidationFailed, and so is one whose contact or password is the
+    person's no more.
     """
-    row = await _spend(session, token)
-    user = await roles.lock_user(session, row.user_id)
+    user = await _spend(session, token)
     staff = await roles.roles_of(session, user.id) & STAFF_ROLES
     shortest = SHORTEST_PASSWORD if staff else passwords.SHORTEST
     names = (user.email, user.phone, user.first_name, user.last_name)
@@ -108,20 +119,42 @@ async def confirm(session: AsyncSession, token: str, new_password: str) -> None:
     await notify(session, actor, Notice("password_changed", user.id))
 
 
-async def _spend(session: AsyncSession, token: str) -> VerificationCode:
+async def look(session: AsyncSession, token: str) -> User:
+    """Tell whose password the link sets; ValidationFailed if it is worth nothing."""
     row_id, nonce = _opened(token)
-    query = select(VerificationCode).where(
+    owner = sa.select(col(VerificationCode.user_id)).where(*_live(row_id))
+    user_id = await session.scalar(owner)
+    if user_id is None:
+        raise _worthless()
+    user = await roles.lock_user(session, user_id)
+    # Whoever makes or burns links locks the person first, so now they stand still.
+    row = (await session.exec(select(VerificationCode).where(*_live(row_id)))).first()
+    own = row is not None and row.address in {user.email, user.phone}
+    if row is None or not own or user.blocked_at is not None:
+        raise _worthless()
+    if not hmac.compare_digest(row.code_hash, _hash(nonce, user)):
+        raise _worthless()
+    return user
+
+
+async def _spend(session: AsyncSession, token: str) -> User:
+    user = await look(session, token)
+    await session.execute(
+        sa.update(VerificationCode)
+        .where(*_live(_opened(token)[0]))
+        .values(used_at=sa.func.app_now(), tries_left=0)
+    )
+    return user
+
+
+def _live(row_id: uuid.UUID) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
         col(VerificationCode.id) == row_id,
         col(VerificationCode.purpose) == Purpose.PASSWORD_RESET,
         col(VerificationCode.used_at).is_(None),
         col(VerificationCode.burnt_at).is_(None),
         col(VerificationCode.expires_at) > sa.func.app_now(),
     )
-    row = (await session.exec(query.with_for_update())).one_or_none()
-    if row is None or not hmac.compare_digest(row.code_hash, _hash(nonce)):
-        raise _worthless()
-    row.used_at, row.tries_left = await clock.now(session), 0
-    return row
 
 
 def _opened(token: str) -> tuple[uuid.UUID, str]:
@@ -145,5 +178,6 @@ def _signers() -> list[URLSafeSerializer]:
     return [URLSafeSerializer(key, salt="tot password reset") for key in keys]
 
 
-def _hash(nonce: str) -> str:
-    return sealing.keyed_hash("password reset", nonce)
+def _hash(nonce: str, user: User) -> str:
+    # Bound to the password that it replaces: any other change of it ends the link.
+    return sealing.keyed_hash("password reset", f"{nonce} {user.password_hash}")

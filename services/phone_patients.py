@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import PatientProfile, RoleGrant, User
 from models.base import uuid7
 from models.role_grant import Role
-from services import audit
+from services import audit, births
 from services.actor import Actor
 from services.booking_drafts import CallerInput
 from services.errors import NotFound
@@ -31,6 +31,7 @@ async def find_or_make(
     for field in ("first_name", "last_name"):
         if getattr(caller, field) is None:
             raise wrong(field)
+    await births.demand_born(session, caller.birth_date)
     user_id = await _insert(session, caller)
     if user_id is None:
         return (await _by_phone(session, caller.phone)).one()

@@ -1,6 +1,5 @@
 """The account holder's own medical facts."""
 
-from datetime import date
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -9,10 +8,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import PatientProfile
 from models.patient_profile import BloodType, Sex
-from services import audit, clock
+from services import audit, births
 from services.actor import Actor
-from services.i18n import gettext
-from services.inputs import BirthDate, Input, Line, Prose, wrong
+from services.inputs import BirthDate, Input, Line, Prose
 from services.permissions import Permission, demand
 
 Facts = Annotated[Prose, StringConstraints(max_length=2000)]
@@ -43,7 +41,7 @@ async def replace(
 ) -> PatientProfile:
     """Replace one's own profile; the journal keeps which facts changed, not what."""
     profile = await read(session, actor)
-    await _demand_born(session, facts.birth_date)
+    await births.demand_born(session, facts.birth_date)
     changed = []
     for field, value in facts.model_dump().items():
         if getattr(profile, field) != value:
@@ -54,11 +52,3 @@ async def replace(
         session, actor, "profile.replaced", "user", actor.user_id, fields=changed
     )
     return profile
-
-
-async def _demand_born(session: AsyncSession, birth_date: date | None) -> None:
-    if birth_date is None:
-        return
-    today = (await clock.now(session)).astimezone(clock.MOSCOW).date()
-    if birth_date > today:
-        raise wrong("birth_date", gettext("This day has not come yet."))

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.base import uuid7
 from services.client_address import address_group
 from services.config import get_settings
-from services.errors import TooManyRequests
+from services.edges import is_rivalry
+from services.errors import TooManyRequests, Unavailable
 from services.logins import known_login
 
 FIVE_MINUTES, HOUR, DAY = 300, 3600, 86_400
@@ -67,17 +69,26 @@ async def hit(session: AsyncSession, limits: Sequence[Limit]) -> None:
     """Count one attempt against all limits, or refuse it with TooManyRequests."""
     by_bucket = {each.bucket: each for each in limits}
     ordered = [by_bucket[name] for name in sorted(by_bucket)]
-    rows = await session.execute(
-        _HIT,
-        {
-            "ids": [uuid7() for _ in ordered],
-            "buckets": [each.bucket for each in ordered],
-            "seconds": [each.seconds for each in ordered],
-        },
-    )
-    waits = [_wait(by_bucket[row.bucket], row) for row in rows]
+    waits = [
+        _wait(by_bucket[row.bucket], row) for row in await _count(session, ordered)
+    ]
     if any(waits):
         raise TooManyRequests(retry_after=max(waits))
+
+
+async def _count(session: AsyncSession, limits: Sequence[Limit]) -> Sequence[Any]:
+    """Count in the database; where it cannot count, nobody passes."""
+    given = {
+        "ids": [uuid7() for _ in limits],
+        "buckets": [each.bucket for each in limits],
+        "seconds": [each.seconds for each in limits],
+    }
+    try:
+        return (await session.execute(_HIT, given)).all()
+    except DBAPIError as error:
+        if is_rivalry(error):
+            raise
+        raise Unavailable from error
 
 
 def _wait(limit: Limit, row: Any) -> int:

@@ -78,6 +78,18 @@ class TokenAnswer(BaseModel):
     expires_in: int
 
 
+class SignInAnswer(BaseModel):
+    """One of one's own sign-ins."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    current: bool
+
+
 class ProfileAnswer(BaseModel):
     """One's own medical facts."""
 

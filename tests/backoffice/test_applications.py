@@ -5,15 +5,15 @@ import uuid
 import pytest_asyncio
 from sqlmodel import col, select
 
-from models import DoctorApplication, DoctorProfile
+from models import DoctorApplication, DoctorProfile, User
 from models.doctor_application import ApplicationStatus
 from services import applications, documents, files
 from services.database import Sessions
 from services.documents import DocumentFacts
 from services.edges import transaction
 from tests import factories, hostile
+from tests.applicants import KINDS, facts
 from tests.backoffice.browser import Browser
-from tests.services.test_applications import KINDS, facts
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -73,9 +73,7 @@ async def test_a_curator_checks_the_papers_and_approves(
     assert (await fresh(sessions, waiting.id)).status is ApplicationStatus.MORE_INFO
     new = await files.take(hostile.picture(), "новый.png")
     async with transaction(sessions) as session:
-        own = factories.as_patient(
-            await session.get_one(factories.User, waiting.user_id)
-        )
+        own = factories.as_patient(await session.get_one(User, waiting.user_id))
         again = await documents.add(
             session, own, waiting.user_id, papers[0].kind, DocumentFacts(), new
         )

@@ -11,7 +11,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import PatientProfile, User
+from models import User
 from models.document import DocumentKind
 from models.role_grant import Role
 from models.specialization import Specialization
@@ -26,7 +26,7 @@ from services import (
     people,
     roles,
 )
-from services.actor import SYSTEM, Actor, Via
+from services.actor import Actor, Via
 from services.application_facts import ApplicationFacts
 from services.document_rules import listing
 from services.documents import DocumentFacts
@@ -105,15 +105,16 @@ async def scans() -> Mapping[DocumentKind, Taken]:
 async def apply(
     session: AsyncSession,
     chance: random.Random,
-    curator_id: uuid.UUID,
+    staff: Mapping[str, uuid.UUID],
     scanned: Mapping[DocumentKind, Taken],
 ) -> None:
     """Make the ten of them."""
     today = (await clock.now(session)).date()
-    curator = Actor(curator_id, Role.CURATOR, Via.CONSOLE)
+    curator = Actor(staff["curator"], Role.CURATOR, Via.CONSOLE)
+    admin = Actor(staff["admin"], Role.ADMIN, Via.CONSOLE)
     for place, (state, papers) in enumerate(STORIES):
         human = person(chance, FIRST_APPLICANT + place, today, (28, 60))
-        user = await _user(session, human)
+        user = await _user(session, admin, human)
         applicant = Applicant(session, user, curator)
         full = papers == len(KINDS)
         facts = _facts(chance, human, today, full=full)
@@ -123,14 +124,13 @@ async def apply(
         await _walk(applicant, state)
 
 
-async def _user(session: AsyncSession, human: Person) -> User:
+async def _user(session: AsyncSession, admin: Actor, human: Person) -> User:
     names = {"first_name": human.first_name, "last_name": human.last_name}
     new = NewPerson(
         **names, middle_name=human.middle_name, email=human.email, phone=human.phone
     )
     user = await people.make(session, new, None)
-    session.add(PatientProfile(user_id=user.id, birth_date=human.birth_date))
-    await roles.add(session, SYSTEM, user, Role.PATIENT, "demo")
+    await roles.grant(session, admin, user.id, Role.PATIENT, "demo")
     return user
 
 

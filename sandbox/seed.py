@@ -135,7 +135,7 @@ async def _applications(
     bar = bars.add_task("Applications of doctors", total=1)
     scanned = await applications.scans()
     async with transaction(sessions) as session:
-        await applications.apply(session, chance, city.staff["curator"], scanned)
+        await applications.apply(session, chance, city.staff, scanned)
     bars.advance(bar)
 
 

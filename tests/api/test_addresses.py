@@ -66,6 +66,9 @@ async def test_anothers_address_is_not_found(client: AsyncClient) -> None:
         {"notes": "x\u2066y"},
         {"user_id": "00000000-0000-0000-0000-000000000001"},
         {"latitude": "NaN", "longitude": 5},
+        {"latitude": "55.75", "longitude": "37.61"},
+        {"latitude": 55.75, "longitude": "37.61"},
+        {"latitude": True, "longitude": 37.61},
     ],
     ids=str,
 )

@@ -161,6 +161,8 @@ async def test_edit_and_cancel(client: AsyncClient, patient: dict[str, str]) -> 
         ("address.street", "x"),
         ("subject.name", "x" * 201),
         ("subject.birth_date", "1899-01-01"),
+        ("subject.birth_date", "3000-01-01"),
+        ("address.latitude", "55.75"),
         ("subject.contact_phone", "911"),
         ("status", "completed"),
         ("priority", "emergency"),

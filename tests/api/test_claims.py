@@ -4,23 +4,21 @@ import uuid
 
 import pytest
 import sqlalchemy as sa
-from httpx import AsyncClient
+from httpx import AsyncClient, Response
 from sqlmodel import col, select
 
-from models import (
-    BookingEvent,
-    PatientProfile,
-    RoleGrant,
-    User,
-)
+from models import Booking, BookingEvent, PatientProfile, RoleGrant, User
+from services import assignments
 from services.database import Sessions
 from services.edges import in_transaction, transaction
 from tests import factories
 from tests.api.helpers import (
+    PASSWORD,
     bearer,
     is_problem,
     registered,
     registration,
+    signed_in,
     wrong_fields,
 )
 from tests.api.proofs import CODE, by_phone, last_secret
@@ -146,3 +144,60 @@ async def test_nothing_but_a_claim_changes_whose_call_it_is(sessions: Sessions) 
                 statement, {"new": somebody.id, "id": booking.id}
             ),
         )
+
+
+async def confirmed(
+    client: AsyncClient, sessions: Sessions, headers: dict[str, str], phone: str
+) -> Response:
+    await client.post(CODE, json={"channel": "phone"}, headers=headers)
+    body = {"channel": "phone", "code": await last_secret(sessions, phone)}
+    return await client.post(f"{CODE}/confirm", json=body, headers=headers)
+
+
+async def test_an_account_that_was_blocked_meanwhile_is_nobodys(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    phone = "+79265550107"
+    booking = await by_phone(sessions, phone)
+    headers = bearer(await registered(client, phone=phone))
+    async with transaction(sessions) as session:
+        old = await session.get_one(User, booking.patient_id)
+        old.blocked_at = old.created_at
+    answer = await confirmed(client, sessions, headers, phone)
+    is_problem(answer, 409, "account_exists")
+
+
+async def test_a_doctor_ends_the_visit_before_the_call_becomes_their_own(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    phone = "+79265550108"
+    booking = await by_phone(sessions, phone)
+    async with transaction(sessions) as session:
+        doctor = await factories.doctor(session, phone=None)
+        doctor.claimed_phone = phone
+        staff = factories.as_staff(await factories.dispatcher(session))
+        await assignments.assign(session, staff, booking.id, doctor.id, booking.version)
+    headers = await signed_in(sessions, doctor)
+    refused = await confirmed(client, sessions, headers, phone)
+    is_problem(refused, 409, "open_obligations")
+    async with transaction(sessions) as session:
+        now = await session.get_one(Booking, booking.id)
+        await assignments.unassign(session, staff, booking.id, now.version)
+    answer = await confirmed(client, sessions, headers, phone)
+    assert answer.json()["phone_verified"] is True, answer.text
+
+
+async def test_a_change_of_the_number_brings_its_calls_along_too(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    phone = "+79265550109"
+    booking = await by_phone(sessions, phone)
+    headers = bearer(await registered(client))
+    body = {"phone": phone, "current_password": PASSWORD}
+    asked = await client.put("/v1/me/phone", json=body, headers=headers)
+    assert asked.status_code == 202
+    code = {"code": await last_secret(sessions, phone)}
+    done = await client.post("/v1/me/phone/confirm", json=code, headers=headers)
+    assert done.json()["phone"] == phone, done.text
+    mine = await client.get("/v1/bookings", headers=headers)
+    assert [each["id"] for each in mine.json()["items"]] == [str(booking.id)]

@@ -1,5 +1,6 @@
 """A forgotten password is set by a link that works once and tells nobody's name."""
 
+import asyncio
 import re
 import statistics
 import time
@@ -11,9 +12,7 @@ from httpx import AsyncClient
 from itsdangerous import URLSafeSerializer
 from sqlmodel import select
 
-from models import (
-    VerificationCode,
-)
+from models import TotpSecret, User, VerificationCode
 from models.role_grant import Role
 from services import password_reset
 from services.actor import SYSTEM_ID
@@ -22,6 +21,7 @@ from services.database import Sessions
 from services.edges import in_transaction, transaction
 from tests import factories
 from tests.api.helpers import (
+    PASSWORD,
     bearer,
     is_problem,
     registered,
@@ -156,3 +156,76 @@ async def test_links_are_rationed_for_any_login(client: AsyncClient) -> None:
         assert answer.status_code == 202
     spent = await client.post(RESET, json={"login": " Ghost@example.org"})
     is_problem(spent, 429, "too_many_requests")
+
+
+async def test_a_link_ends_with_the_password_or_contact_that_it_was_sent_for(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    me = await registered(client)
+    email = me["user"]["email"]
+    body = {"new_password": "a wholly new passphrase"}
+    first = await asked_link(client, sessions, email)
+    changed = {"current_password": PASSWORD, "new_password": "another long passphrase"}
+    answer = await client.put("/v1/me/password", json=changed, headers=bearer(me))
+    assert answer.status_code == 204
+    late = await client.post(f"{RESET}/confirm", json=body | {"token": first})
+    assert wrong_fields(late) == {"token"}
+    second = await asked_link(client, sessions, email)
+    async with transaction(sessions) as session:
+        user = (await session.exec(select(User).where(User.email == email))).one()
+        user.email = "moved@example.org"
+    late = await client.post(f"{RESET}/confirm", json=body | {"token": second})
+    assert wrong_fields(late) == {"token"}
+    third = await asked_link(client, sessions, "moved@example.org")
+    async with transaction(sessions) as session:
+        user = await session.get_one(User, user.id)
+        user.blocked_at = user.created_at
+    late = await client.post(f"{RESET}/confirm", json=body | {"token": third})
+    assert wrong_fields(late) == {"token"}
+
+
+async def test_of_two_uses_at_once_one_wins(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    token = await asked_link(
+        client, sessions, (await registered(client))["user"]["email"]
+    )
+    answers = await asyncio.gather(
+        *(
+            client.post(
+                f"{RESET}/confirm",
+                json={"token": token, "new_password": f"a new passphrase {number}"},
+            )
+            for number in range(4)
+        )
+    )
+    assert sorted(each.status_code for each in answers) == [204, 422, 422, 422]
+
+
+async def test_a_proven_phone_goes_before_an_email_that_may_be_a_slip(
+    sessions: Sessions,
+) -> None:
+    async with transaction(sessions) as session:
+        user = await factories.patient(session, password_hash="x")
+        user.phone_verified_at = user.created_at
+        await password_reset.send(session, str(user.id))
+    assert "token=" in await last_secret(sessions, str(user.phone))
+    async with transaction(sessions) as session:
+        user = await session.get_one(User, user.id)
+        user.email_verified_at = user.created_at
+        await password_reset.send(session, str(user.id))
+    assert "token=" in await last_secret(sessions, str(user.email))
+
+
+async def test_a_second_factor_outlives_a_reset(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    async with transaction(sessions) as session:
+        staff = await factories.person(session, Role.CURATOR, password_hash="x")
+        session.add(TotpSecret(user_id=staff.id, sealed="s"))
+    token = await asked_link(client, sessions, str(staff.email))
+    body = {"token": token, "new_password": "a wholly new passphrase"}
+    assert (await client.post(f"{RESET}/confirm", json=body)).status_code == 204
+    async with transaction(sessions) as session:
+        kept = (await session.exec(select(TotpSecret))).one()
+        assert (kept.user_id, kept.sealed) == (staff.id, "s")

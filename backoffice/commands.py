@@ -46,7 +46,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from backoffice import problems
 from backoffice.authorization import do
 from backoffice.pages import local_path, readable, staff_of
-from services import staff_sessions
+from services import flashes
 from services.actor import Actor
 from services.edges import in_transaction
 from services.errors import DomainError, Forbidden, NotFound, ValidationFailed

@@ -20,9 +20,7 @@ async def leave(
         row.flashes = [*row.flashes, message][-KEPT:]
 
 
-async def take(
-    session: AsyncSession, session_id: uuid.UUID
-) -> list[dict[str, Any]]:
+async def take(session: AsyncSession, session_id: uuid.UUID) -> list[dict[str, Any]]:
     """Hand over the waiting messages, each once."""
     row = await session.get(StaffSession, session_id, with_for_update=True)
     if row is None or not row.flashes:

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -187,7 +186,7 @@ async def find(session: AsyncSession, token: str, idle_minutes: int) -> Staff | 
     return None if row is None else _staff(*row)
 
 
-def _staff(  # noqa: PLR0913 - the columns of one row
+def _staff(
     staff_session: StaffSession,
     user: User,
     role: Role,
@@ -228,12 +227,26 @@ async def touch(session: AsyncSession, session_id: uuid.UUID) -> None:
 
 async def end(session: AsyncSession, staff: Staff) -> None:
     """Sign out: the secret is worth nothing from now on."""
+    await end_quietly(session, staff.session_id)
+    audit.record(session, staff.actor, "staff.signed_out", "user", staff.user_id)
+
+
+async def end_quietly(session: AsyncSession, session_id: uuid.UUID) -> None:
+    """End a session that another one takes the place of."""
     await session.execute(
         sa.update(StaffSession)
-        .where(col(StaffSession.id) == staff.session_id)
+        .where(col(StaffSession.id) == session_id)
         .values(ended_at=sa.func.app_now())
     )
-    audit.record(session, staff.actor, "staff.signed_out", "user", staff.user_id)
+
+
+async def unprove(session: AsyncSession, session_id: uuid.UUID) -> None:
+    """Take the second factor off a session: what it was shown with is gone."""
+    await session.execute(
+        sa.update(StaffSession)
+        .where(col(StaffSession.id) == session_id)
+        .values(second_factor_at=None)
+    )
 
 
 async def end_all(
@@ -257,19 +270,6 @@ async def go_on(
         .where(col(StaffSession.id) == session_id)
         .values(auth_version=auth_version)
     )
-
-
-async def prefer(
-    session: AsyncSession,
-    actor: Actor,
-    *,
-    theme: str | None = None,
-    locale: str | None = None,
-) -> None:
-    """Remember how a person wants to see the console."""
-    user = await session.get_one(User, actor.user_id)
-    user.theme = theme or user.theme
-    user.locale = locale or user.locale
 
 
 async def living(

@@ -220,7 +220,7 @@ async def _carry_out(view: Any, call: Call, work: Work) -> Done:
     async def attempt(session: AsyncSession) -> Done:
         done = await work(view, session, call)
         if done.text and done.show is None and not problems.wants_json(call.request):
-            await flashes.leave(
+            await staff_sessions.flash(
                 session, call.staff.session_id, done.kind, done.text
             )
         return done
@@ -263,7 +263,7 @@ async def _refuse(
     text = sentence(error)
 
     async def leave(session: AsyncSession) -> None:
-        await flashes.leave(session, call.staff.session_id, "error", text)
+        await staff_sessions.flash(session, call.staff.session_id, "error", text)
 
     await in_transaction(request.app.state.sessions, leave)
     return RedirectResponse(call.back(), 303)

@@ -132,5 +132,5 @@ async def flashes(request: Request) -> list[dict[str, Any]]:
         return []
     return await in_transaction(
         request.app.state.sessions,
-        lambda session: flashes_waiting.take(session, staff.session_id),
+        lambda session: staff_sessions.take_flashes(session, staff.session_id),
     )

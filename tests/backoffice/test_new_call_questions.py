@@ -9,7 +9,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from sqlmodel import col, select
 
-from models import BookingEvent
+from models import BookingEvent, User
 from models.booking_words import Priority
 from services.database import Sessions
 from services.edges import transaction
@@ -228,3 +228,52 @@ async def test_a_past_window_is_refused_at_its_field(
     assert "must lie ahead" in text_of(answer)
     bad = await desk.post(NEW, **(fields | {"wanted_start": "ten"}))
     assert "Fill in the day and both times" in text_of(bad)
+
+
+async def test_a_birthday_ahead_is_refused_at_its_field(
+    sessions: Sessions, desk: Desk
+) -> None:
+    stranger = await say(
+        desk,
+        phone="8 926 555-44-34",
+        last_name="Белова",
+        first_name="Ирина",
+        birth_date="3000-01-01",
+        address="new",
+        address_text="Тверская улица, 7",
+    )
+    refused = await desk.post(NEW, json=True, **stranger)
+    assert refused.status_code == 422
+    assert [each["field"] for each in refused.json()["errors"]] == ["birth_date"]
+    await known(sessions)
+    other = await say(
+        desk,
+        address=await door_of(desk),
+        who="other",
+        subject_name="Громов Артём",
+        subject_birth_date="3000-01-01",
+    )
+    refused = await desk.post(NEW, json=True, **other)
+    wrong = [each["field"] for each in refused.json()["errors"]]
+    assert wrong == ["subject_birth_date"]
+    assert await all_calls(sessions) == []
+
+
+async def test_a_number_that_its_account_has_not_proved_is_marked(
+    sessions: Sessions, desk: Desk
+) -> None:
+    warning = "has not proved it"
+    patient = await known(sessions)
+
+    async def marked() -> bool:
+        body = (await desk.post(LOOKUP, json=True, phone=PHONE)).json()
+        return warning in body["parts"]["side"]
+
+    assert not await marked()
+    async with transaction(sessions) as session:
+        (await session.get_one(User, patient.id)).password_hash = "x"
+    assert await marked()
+    async with transaction(sessions) as session:
+        now = (await session.get_one(User, patient.id)).created_at
+        (await session.get_one(User, patient.id)).phone_verified_at = now
+    assert not await marked()

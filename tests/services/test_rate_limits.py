@@ -3,12 +3,16 @@
 import uuid
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import RateLimit
 from services import clock, rate_limits
 from services.config import get_settings
+from services.database import Sessions
+from services.edges import in_transaction, is_rivalry
 from services.errors import TooManyRequests
 from services.rate_limits import Limit
 
@@ -90,3 +94,19 @@ async def test_every_limit_counts_on_its_own(session: AsyncSession) -> None:
     await rate_limits.forgive(session, user_id)
     left = set((await session.exec(select(RateLimit.bucket))).all())
     assert buckets - left == {f"sign-in account:{user_id}"}
+
+
+async def test_a_rivals_count_is_left_to_the_edge_that_starts_anew(
+    sessions: Sessions,
+) -> None:
+    """A conflict is no broken limiter: the same work succeeds at the next attempt."""
+    limits = [Limit("rivals", 10, 300)]
+    await in_transaction(sessions, lambda own: rate_limits.hit(own, limits))
+    isolated = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    async with sessions() as late:
+        await late.execute(isolated)
+        await late.execute(sa.text("SELECT count(*) FROM rate_limit"))
+        await in_transaction(sessions, lambda own: rate_limits.hit(own, limits))
+        with pytest.raises(DBAPIError) as caught:
+            await rate_limits.hit(late, limits)
+    assert is_rivalry(caught.value)

@@ -46,7 +46,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from backoffice import problems
 from backoffice.authorization import do
 from backoffice.pages import local_path, readable, staff_of
-from services import flashes
+from services import staff_sessions
 from services.actor import Actor
 from services.edges import in_transaction
 from services.errors import DomainError, Forbidden, NotFound, ValidationFailed
@@ -220,7 +220,7 @@ async def _carry_out(view: Any, call: Call, work: Work) -> Done:
     async def attempt(session: AsyncSession) -> Done:
         done = await work(view, session, call)
         if done.text and done.show is None and not problems.wants_json(call.request):
-            await flashes.leave(
+            await staff_sessions.flash(
                 session, call.staff.session_id, done.kind, done.text
             )
         return done
@@ -263,7 +263,7 @@ async def _refuse(
     text = sentence(error)
 
     async def leave(session: AsyncSession) -> None:
-        await flashes.leave(session, call.staff.session_id, "error", text)
+        await staff_sessions.flash(session, call.staff.session_id, "error", text)
 
     await in_transaction(request.app.state.sessions, leave)
     return RedirectResponse(call.back(), 303)

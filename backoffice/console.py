@@ -24,7 +24,7 @@ from backoffice.flush_guard import console_sessions
 from backoffice.guard import ForgeryGuard, StaffSessions
 from backoffice.home import home_context
 from backoffice.menu import VIEWS
-from services import flashes as waiting
+from services import staff_sessions
 from services.config import Profile, Settings
 from services.edges import in_transaction
 from services.errors import DomainError
@@ -132,5 +132,5 @@ async def flashes(request: Request) -> list[dict[str, Any]]:
         return []
     return await in_transaction(
         request.app.state.sessions,
-        lambda session: waiting.take(session, staff.session_id),
+        lambda session: staff_sessions.take_flashes(session, staff.session_id),
     )

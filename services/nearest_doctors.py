@@ -89,11 +89,7 @@ async def _around(
             col(DoctorProfile.approved_at).is_not(None),
             col(DoctorProfile.suspended_at).is_(None),
             col(DoctorProfile.specializations).contains([specialization.value]),
-            sa.func.least(
-                col(DoctorProfile.licence_expires_on),
-                col(DoctorProfile.documents_valid_until),
-            )
-            >= today,
+            col(DoctorProfile.licence_expires_on) >= today,
         )
         .order_by(distance)
         .limit(LOOKED_AT)

@@ -49,7 +49,6 @@ class Permission(StrEnum):
     USER_BLOCK = "user.block"
     ROLE_GRANT = "role.grant"
     STAFF_CREATE = "staff.create"
-    SECOND_FACTOR_RESET = "second_factor.reset"
     PRICE_READ = "price.read"
     PRICE_EDIT = "price.edit"
     SETTING_EDIT = "setting.edit"
@@ -101,7 +100,6 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.USER_BLOCK: frozenset({ADMIN}),
     Permission.ROLE_GRANT: frozenset({ADMIN}),
     Permission.STAFF_CREATE: frozenset({ADMIN}),
-    Permission.SECOND_FACTOR_RESET: frozenset({ADMIN, SYSTEM}),
     Permission.PRICE_READ: frozenset({DISPATCHER, FINANCE, ADMIN}),
     Permission.PRICE_EDIT: frozenset({FINANCE, ADMIN}),
     Permission.SETTING_EDIT: frozenset({ADMIN}),

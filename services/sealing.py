@@ -36,17 +36,8 @@ def keyed_hash(purpose: str, text: str) -> str:
 
     64 hexadecimal digits; equal texts of different purposes differ.
     """
-    return keyed_hashes(purpose, text)[0]
-
-
-def keyed_hashes(purpose: str, text: str) -> tuple[str, ...]:
-    """The hashes under all our keys: what an older key hashed is found again."""
-    settings = get_settings()
-    keys = filter(None, (settings.secret_key, settings.secret_key_previous))
-    return tuple(
-        hmac.digest(_derived(key, f"tot hash {purpose}"), text.encode(), "sha256").hex()
-        for key in keys
-    )
+    key = _derived(get_settings().secret_key, f"tot hash {purpose}")
+    return hmac.digest(key, text.encode(), "sha256").hex()
 
 
 def _box() -> MultiFernet:

@@ -764,12 +764,6 @@ def upgrade() -> None:
         "staff_session",
         sa.Column("reauthenticated_at", sa.DateTime(timezone=True), nullable=True),
     )
-    op.add_column(
-        "staff_session",
-        sa.Column(
-            "by_provider", sa.Boolean(), server_default=sa.false(), nullable=False
-        ),
-    )
     _known_tables()
 
 
@@ -782,7 +776,6 @@ def downgrade() -> None:
         "app_user",
         "email IS NOT NULL OR phone IS NOT NULL",
     )
-    op.drop_column("staff_session", "by_provider")
     op.drop_column("staff_session", "reauthenticated_at")
     op.drop_column("staff_session", "second_factor_at")
     op.drop_column("doctor_state", "duty_by")

@@ -1,16 +1,15 @@
 """The curator's desk: the queue of applications, and one page for each of them."""
 
 from collections.abc import Mapping
-from datetime import date
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backoffice import formats
+from backoffice import doctor_facts
 from backoffice.commands import Call, Done, command
-from backoffice.doctor_form import language_name
 from backoffice.pages import Page, page, staff_of
 from models.doctor_application import (
     APPLICATION_EDGES,
@@ -25,15 +24,17 @@ from services import (
     applications,
     clock,
     document_reviews,
+    profile_changes,
 )
 from services.application_facts import NEEDED
-from services.application_reads import View
+from services.application_reads import Order, View
 from services.edges import in_transaction
 from services.errors import NotFound, ValidationFailed
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
 from services.words import label
 
+Word = TypeVar("Word", bound=StrEnum)
 TABS = (
     ApplicationStatus.SUBMITTED,
     ApplicationStatus.MORE_INFO,
@@ -43,6 +44,12 @@ TABS = (
     ApplicationStatus.REJECTED,
     ApplicationStatus.WITHDRAWN,
 )
+ORDERS = {
+    Order.WAITING: Lazy("who waits longest"),
+    Order.NAME: Lazy("by name"),
+    Order.LICENCE: Lazy("by the licence's end"),
+    Order.MISSING: Lazy("by what is missing"),
+}
 # What the history says of the first row, which no verb made.
 CREATED = Lazy("Application begun")
 
@@ -59,19 +66,26 @@ class ApplicationDesk(Page):
         """Show the queue of one state."""
         status = _status(request.query_params.get("status"))
         search = request.query_params.get("search", "").strip()[:100]
+        kind = _word(Specialization, request, "kind")
+        order = _word(Order, request, "order") or Order.WAITING
         actor = staff_of(request).actor
 
         async def read(session: AsyncSession) -> dict[str, Any]:
             now = await clock.now(session)
-            lines = await application_reads.queue(session, actor, status, search)
+            lines = await application_reads.queue(
+                session, actor, status, search, kind, order
+            )
             return {
                 "counts": await application_reads.counts(session, actor),
                 "lines": [(each, (now - each.since).days) for each in lines],
+                "changes": len(await profile_changes.waiting(session, actor)),
             }
 
         context = await in_transaction(request.app.state.sessions, read)
         context |= {"status": status, "search": search, "tabs": TABS, "label": label}
+        context |= {"kind": kind, "order": order, "shown": doctor_facts.shown}
         context["kinds"] = {each.value: label(each) for each in Specialization}
+        context["orders"] = {each.value: name for each, name in ORDERS.items()}
         return await self.render(request, "applications/queue.html", context)
 
     @page("/applications/{pk}")
@@ -84,7 +98,7 @@ class ApplicationDesk(Page):
         )
         context = {
             "seen": view,
-            "facts": _facts(view),
+            "facts": doctor_facts.all_of(view.application.facts),
             "verbs": _verbs(view),
             "steps": _steps(view),
             "missing": [*_missing(view)],
@@ -99,7 +113,7 @@ class ApplicationDesk(Page):
         try:
             await applications.approve(session, call.actor, *_seen(call))
         except ValidationFailed as error:
-            raise _told(error) from error
+            raise incomplete(error) from error
         return Done(gettext("The application is approved: the doctor can work."))
 
     @command("/applications/{pk}/ask_more", Permission.APPLICATION_REVIEW)
@@ -153,11 +167,17 @@ def _status(word: str | None) -> ApplicationStatus:
         raise NotFound from None
 
 
+def _word(kinds: type[Word], request: Request, name: str) -> Word | None:
+    """A word of an enumeration from the address; an unknown one counts as none."""
+    raw = request.query_params.get(name, "")
+    return kinds(raw) if raw in {each.value for each in kinds} else None
+
+
 def _seen(call: Call) -> tuple[Any, int]:
     return call.id("pk"), call.integer("version") or 0
 
 
-def _told(error: ValidationFailed) -> ValidationFailed:
+def incomplete(error: ValidationFailed) -> ValidationFailed:
     """Say in a flash what the API would list by field."""
     names = [each["field"] for each in error.public_facts["errors"]]
     said = ", ".join(_paper(name) for name in names)
@@ -182,25 +202,6 @@ PAPERS: Mapping[str, Lazy] = {
 def _missing(view: View) -> list[str]:
     facts = [str(NEEDED[name]) for name in view.missing_facts]
     return facts + [str(PAPERS[each.value]) for each in view.missing_papers]
-
-
-def _facts(view: View) -> list[tuple[str, str]]:
-    """The applicant's facts with their names, in the order of the form."""
-    given = view.application.facts
-    words: dict[str, str] = {
-        "specializations": ", ".join(
-            label(Specialization(each)) for each in given.get("specializations", ())
-        ),
-        "languages": ", ".join(map(language_name, given.get("languages", ()))),
-    }
-    for name in ("birth_date", "licence_expires_on"):
-        if given.get(name):
-            words[name] = formats.day(date.fromisoformat(given[name]))
-    names = {**NEEDED, "about": Lazy("About")}
-    return [
-        (str(name), words.get(key) or str(given.get(key) or "—"))
-        for key, name in names.items()
-    ]
 
 
 def _verbs(view: View) -> list[ApplicationVerb]:

@@ -17,6 +17,7 @@ from backoffice.new_call import NewCall
 from backoffice.own_sessions import OwnSessions
 from backoffice.preferences import Preferences
 from backoffice.price_list import PriceListView
+from backoffice.profile_changes import ProfileChanges
 from backoffice.settings_page import SettingsPage
 from backoffice.staff_pages import NewStaff, OwnPassword
 from backoffice.users import UsersView
@@ -28,6 +29,7 @@ VIEWS: tuple[type[Any], ...] = (
     BookingsView,
     FinanceView,
     ApplicationDesk,
+    ProfileChanges,
     DoctorsView,
     DoctorForm,
     DocumentFiles,

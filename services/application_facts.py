@@ -5,13 +5,11 @@ from datetime import date
 from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, model_validator
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import DoctorApplication
 from services.doctors import LANGUAGES, Specializations
-from services.document_rules import today
 from services.i18n import Lazy, gettext
-from services.inputs import BirthDate, Input, Latitude, Line, Longitude, Prose, wrong
+from services.inputs import BirthDate, Input, Latitude, Line, Longitude, Prose
 
 Licence = Annotated[Line, StringConstraints(max_length=60)]
 District = Annotated[Line, StringConstraints(max_length=80)]
@@ -66,12 +64,6 @@ def is_over(facts: Mapping[str, Any], day: date) -> bool:
     """Tell whether the licence has ended before this day."""
     ends = facts.get("licence_expires_on")
     return ends is not None and date.fromisoformat(ends) < day
-
-
-async def demand_born(session: AsyncSession, birth_date: date | None) -> None:
-    """Refuse a birthday that lies ahead."""
-    if birth_date is not None and birth_date > await today(session):
-        raise wrong("birth_date", gettext("This day has not come yet."))
 
 
 def columns(application: DoctorApplication) -> dict[str, Any]:

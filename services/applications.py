@@ -28,11 +28,11 @@ from services.actor import Actor
 from services.application_facts import (
     ApplicationFacts,
     columns,
-    demand_born,
     is_over,
     missing_facts,
 )
 from services.application_steps import Step, begin, begin_own, finish, told
+from services.births import demand_born
 from services.doctors import lock_profile
 from services.document_rules import today
 from services.eligibility import lock_doctors

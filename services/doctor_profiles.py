@@ -23,8 +23,8 @@ from services.application_facts import (
     Licence,
     Story,
     Years,
-    demand_born,
 )
+from services.births import demand_born
 from services.doctors import LANGUAGES, Specializations, lock_profile
 from services.document_rules import today
 from services.errors import NotFound

@@ -47,6 +47,10 @@ async def test_the_queue_shows_who_waits_and_what_is_missing(
     assert "Зайцева" not in await curator.page("/applications?search=волк")
     assert "Зайцева" not in await curator.page("/applications?status=rejected")
     assert (await curator.get("/applications?status=lost")).status_code == 404
+    for order in ("name", "licence", "missing", "by magic"):
+        assert "Зайцева" in await curator.page(f"/applications?order={order}")
+    assert "Зайцева" in await curator.page("/applications?kind=therapist")
+    assert "Зайцева" not in await curator.page("/applications?kind=urologist")
 
 
 async def test_a_curator_checks_the_papers_and_approves(

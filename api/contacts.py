@@ -8,11 +8,9 @@ from api.routing import router as make_router
 from api.schemas.accounts import UserAnswer
 from api.schemas.verifications import CodeBody, EmailBody, PhoneBody
 from models.verification_code import Channel
-from services import contact_changes, rate_limits
+from services import codes, contact_changes, rate_limits
 from services.callers import Caller
 from services.edges import in_transaction
-from services.i18n import gettext
-from services.inputs import wrong
 
 router = make_router("/v1/me", "Accounts")
 
@@ -83,5 +81,5 @@ async def _confirm(
         sessions, lambda own: contact_changes.confirm(own, caller, channel, code)
     )
     if card is None:
-        raise wrong("code", gettext("The code is wrong or has run out."))
+        raise codes.refused()
     return UserAnswer.of(card)

@@ -18,6 +18,7 @@ from services import documents, file_names, files, rate_limits
 from services.edges import in_transaction, transaction
 from services.errors import ValidationFailed
 from services.files import Taken
+from services.inputs import wrong
 
 PREFIX = "/v1/me/doctor-application/documents"
 router = make_router(PREFIX, "Doctor application")
@@ -58,7 +59,7 @@ async def cleaned_upload(
 async def _checked(request: Request) -> tuple[DocumentBody, uploads.Parts]:
     parts = await uploads.parts(request)
     if parts.file_field != "file":
-        raise uploads.wrong("file")
+        raise wrong("file")
     try:
         # A form cannot say null: a field left empty was not filled in.
         filled = {name: value for name, value in parts.fields.items() if value}

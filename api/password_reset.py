@@ -33,6 +33,6 @@ async def confirm_reset(
 ) -> None:
     """Set a new password with the link's token; all sign-ins of the person end."""
     await in_transaction(
-        request.app.state.sessions, lambda own: rate_limits.refresh(own, address)
+        request.app.state.sessions, lambda own: rate_limits.link(own, address)
     )
     await password_reset.confirm(session, body.token, body.new_password)

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from services.errors import ValidationFailed
 from services.i18n import gettext
+from services.inputs import wrong
 
 # What the parts around a file may take; the door adds it to the file's own limit.
 AROUND = 16_384
@@ -63,11 +63,11 @@ async def _read(request: Request) -> Parts:
     async with request.form(**limits, max_part_size=AROUND) as form:
         for name, value in form.multi_items():
             if name in fields or name in found:
-                raise wrong(name)
+                raise wrong(name, gettext("This value does not fit."))
             if isinstance(value, UploadFile):
                 found[name] = (value.filename or "", await value.read())
             elif "\x00" in value:
-                raise wrong(name)
+                raise wrong(name, gettext("This value does not fit."))
             else:
                 fields[name] = value
     field, (file_name, content) = next(iter(found.items()), (None, ("", b"")))
@@ -77,9 +77,3 @@ async def _read(request: Request) -> Parts:
 async def fingerprint(request: Request) -> bytes:
     """Condense what the parts say; equal for any boundary around them."""
     return (await parts(request)).fingerprint
-
-
-def wrong(field: str, message: str | None = None) -> ValidationFailed:
-    """Say what is wrong with a part."""
-    message = message or gettext("This value does not fit.")
-    return ValidationFailed(errors=[{"field": field, "message": message}])

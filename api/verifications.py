@@ -11,10 +11,8 @@ from api.problems import problems
 from api.routing import router as make_router
 from api.schemas.accounts import UserAnswer
 from api.schemas.verifications import ChannelBody, ConfirmationBody
-from services import rate_limits, verifications
+from services import codes, rate_limits, verifications
 from services.edges import in_transaction
-from services.i18n import gettext
-from services.inputs import wrong
 
 router = make_router("/v1/auth/verifications", "Accounts")
 
@@ -50,5 +48,5 @@ async def confirm_code(
         lambda own: verifications.confirm(own, caller, body.channel, body.code),
     )
     if card is None:
-        raise wrong("code", gettext("The code is wrong or has run out."))
+        raise codes.refused()
     return UserAnswer.of(card)

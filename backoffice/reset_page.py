@@ -1,59 +1,43 @@
-"""The page behind the link of a forgotten password.
-
-It stands outside the console's door, since who forgot the password has no session.
-The link's secret is the proof, so a foreign page could only send what it knows.
-"""
+"""The page behind the link of a forgotten password."""
 
 from typing import Any
 
-import sqladmin.i18n
 from starlette.requests import Request
 from starlette.responses import Response
 
 from backoffice import problems
-from backoffice.headers import console_policy
-from backoffice.sign_in import client_of
-from services import i18n, password_reset, passwords, rate_limits
+from backoffice.link_pages import (
+    LONGEST_TOKEN,
+    choose_language,
+    count_try,
+    draw,
+    password_in,
+)
+from services import password_reset
 from services.edges import in_transaction
 from services.errors import DomainError, ValidationFailed
-from services.i18n import gettext
-from services.inputs import wrong
 
-LONGEST_TOKEN = 500
+TEMPLATE = "reset_password.html"
 
 
 async def reset(request: Request) -> Response:
     """Show the form, or take the password that was typed."""
-    asked = request.query_params.get("lang") or request.cookies.get("tot_lang")
-    i18n.set_locale(asked if asked in i18n.LOCALES else i18n.DEFAULT_LOCALE)
-    # The words of templates are sqladmin's affair.
-    sqladmin.i18n.set_locale(i18n.current_locale())
+    choose_language(request)
     token = request.query_params.get("token", "")[:LONGEST_TOKEN]
     try:
+        await count_try(request)
+        if request.method != "POST":
+            return await _form(request, token)
+        form = await request.form(max_files=0, max_fields=10)
+        token = str(form.get("token", ""))[:LONGEST_TOKEN]
+        typed = password_in(form)
         await in_transaction(
             request.app.state.sessions,
-            lambda own: rate_limits.refresh(own, client_of(request).address or ""),
+            lambda own: password_reset.confirm(own, token, typed),
         )
-        if request.method == "POST":
-            form = await request.form(max_files=0, max_fields=10)
-            token = str(form.get("token", ""))[:LONGEST_TOKEN]
-            await _take(request, token, form)
-            return await _draw(request, {"done": True})
-        return await _form(request, token)
+        return await draw(request, TEMPLATE, {"done": True})
     except Exception as error:  # noqa: BLE001 - understand() logs what it cannot name
         return await _form(request, token, problems.understand(error))
-
-
-async def _take(request: Request, token: str, form: Any) -> None:
-    typed = str(form.get("new_password", ""))
-    if typed != form.get("repeated"):
-        raise wrong("repeated", gettext("The two passwords differ."))
-    if len(typed) > passwords.LONGEST:
-        raise wrong("new_password", gettext("This value is too long."))
-    await in_transaction(
-        request.app.state.sessions,
-        lambda own: password_reset.confirm(own, token, typed),
-    )
 
 
 async def _form(
@@ -66,7 +50,6 @@ async def _form(
         "token": token,
         "wrong": found,
         "error": error.message if error and not found else None,
-        "shortest": passwords.SHORTEST,
     }
     status = error.status if error else 200
     if error is None or isinstance(error, ValidationFailed):
@@ -81,16 +64,4 @@ async def _form(
             status = over.status
         except DomainError as down:
             context["error"], status = down.message, down.status
-    return await _draw(request, context, status)
-
-
-async def _draw(
-    request: Request, context: dict[str, Any], status: int = 200
-) -> Response:
-    app = request.app
-    response: Response = await app.state.console.templates.TemplateResponse(
-        request, "reset_password.html", context, status_code=status
-    )
-    policy = console_policy(app.state.settings.tile_url)
-    response.headers["content-security-policy"] = policy
-    return response
+    return await draw(request, TEMPLATE, context, status)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sa
-from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -19,7 +18,16 @@ from models import ClinicMember, ClinicProfile, RoleGrant, User, VerificationCod
 from models.notification import NotificationChannel
 from models.role_grant import Role
 from models.verification_code import Channel, Purpose
-from services import audit, clock, erasure, passwords, people, refresh_tokens, roles
+from services import (
+    audit,
+    clock,
+    erasure,
+    links,
+    passwords,
+    people,
+    refresh_tokens,
+    roles,
+)
 from services.actor import SYSTEM, Actor, Via
 from services.config import get_settings
 from services.errors import Conflict, NotFound
@@ -27,7 +35,7 @@ from services.inputs import Email, Input, Name
 from services.notifications import Notice, notify
 from services.people import NewPerson
 from services.permissions import Permission, demand
-from services.sealing import keyed_hash
+from services.sealing import is_keyed_hash, keyed_hash
 
 DAYS = 7
 PATH = "/invitation"
@@ -79,7 +87,8 @@ async def invite(
     )
     session.add(code)
     await session.flush()
-    link = f"{get_settings().base_url}{PATH}?token={_sign(code.id, secret)}"
+    token = links.sign(Purpose.INVITATION, code.id, secret)
+    link = f"{get_settings().base_url}{PATH}?token={token}"
     way = NotificationChannel.EMAIL
     notice = Notice("clinic_invitation", user.id, way, invitee.email, secret=link)
     await notify(session, actor, notice)
@@ -201,26 +210,12 @@ async def _lock(
     found = (await session.exec(locked)).one_or_none()
     if found is None or secret is None:
         return found
-    given = keyed_hash(Purpose.INVITATION, secret)
-    return found if secrets.compare_digest(found.code_hash, given) else None
-
-
-def _signer() -> URLSafeTimedSerializer:
-    settings = get_settings()
-    # The last key signs; whatever it was before still opens.
-    keys = [key for key in (settings.secret_key_previous, settings.secret_key) if key]
-    return URLSafeTimedSerializer(keys, salt="tot clinic invitation")
-
-
-def _sign(code_id: uuid.UUID, secret: str) -> str:
-    token = _signer().dumps([str(code_id), secret])
-    return token if isinstance(token, str) else token.decode()
+    right = is_keyed_hash(found.code_hash, Purpose.INVITATION, secret)
+    return found if right else None
 
 
 def _read(token: str) -> tuple[uuid.UUID, str]:
-    # The table knows when a link runs out, by the clock that may be moved.
-    try:
-        code_id, secret = _signer().loads(token)
-        return uuid.UUID(code_id), str(secret)
-    except (BadData, TypeError, ValueError) as error:
-        raise InvitationOver from error
+    opened = links.read(Purpose.INVITATION, token)
+    if opened is None:
+        raise InvitationOver
+    return opened

@@ -4,7 +4,6 @@ Ten minutes, five tries, bound to one person, purpose, channel and address; only
 keyed hash is kept, and a new code burns the one before.
 """
 
-import hmac
 import secrets
 import uuid
 from datetime import timedelta
@@ -16,9 +15,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import VerificationCode
 from models.verification_code import Channel, Purpose
 from services import clock, sealing
+from services.errors import ValidationFailed
+from services.i18n import gettext
+from services.inputs import wrong
 
 LIFETIME = timedelta(minutes=10)
 DIGITS = 6
+USE = "verification code"
 
 
 async def issue(
@@ -39,7 +42,7 @@ async def issue(
         code_hash="",
         expires_at=await clock.now(session) + LIFETIME,
     )
-    made.code_hash = _hash(made.id, address, code)
+    made.code_hash = sealing.keyed_hash(USE, _said(made.id, address, code))
     session.add(made)
     await session.flush()
     return code
@@ -71,7 +74,8 @@ async def spend(
     row = (await session.execute(try_one)).one_or_none()
     if row is None:
         return None
-    if not hmac.compare_digest(row.code_hash, _hash(row.id, row.address, code)):
+    said = _said(row.id, row.address, code)
+    if not sealing.is_keyed_hash(row.code_hash, USE, said):
         return None
     await session.execute(
         sa.update(VerificationCode)
@@ -80,6 +84,11 @@ async def spend(
     )
     address: str = row.address
     return address
+
+
+def refused() -> ValidationFailed:
+    """Make the refusal of a wrong code, once its try is committed."""
+    return wrong("code", gettext("The code is wrong or has run out."))
 
 
 async def burn(
@@ -105,5 +114,5 @@ def _live(
     )
 
 
-def _hash(code_id: uuid.UUID, address: str, code: str) -> str:
-    return sealing.keyed_hash("verification code", f"{code_id} {address} {code}")
+def _said(code_id: uuid.UUID, address: str, code: str) -> str:
+    return f"{code_id} {address} {code}"

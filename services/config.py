@@ -17,7 +17,6 @@ from sqlalchemy.exc import ArgumentError
 MINIMUM_SECRET_BYTES = 32
 RULES_OF_PRODUCTION = (
     "require_verified_phone",
-    "require_staff_totp",
     "require_current_consents",
 )
 
@@ -64,9 +63,6 @@ class Settings(BaseSettings):
     require_verified_phone: bool | None = Field(
         default=None, description="for bookings; on in production"
     )
-    require_staff_totp: bool | None = Field(
-        default=None, description="on in production"
-    )
     require_current_consents: bool | None = Field(
         default=None, description="on in production"
     )
@@ -83,11 +79,6 @@ class Settings(BaseSettings):
 
     files_dir: Path = Field(default=Path(), description="DATA_DIR/files")
     max_upload_bytes: int = 10_000_000
-
-    oidc_issuer: str = ""
-    oidc_client_id: str = ""
-    oidc_client_secret: str = ""
-    oidc_emails: list[str] = []
 
     sandbox_port: int = Field(default=0, description="0: PORT + 1, in the demo")
 

@@ -11,6 +11,7 @@ from models.doctor_application import ApplicationStatus
 from models.document import DocumentKind, DocumentStatus
 from services import audit, clock, documents, live
 from services.actor import Actor
+from services.application_steps import locked_own
 from services.document_rules import listing, unproved, valid_until
 from services.errors import Forbidden, IllegalTransition, NotFound
 from services.i18n import gettext
@@ -73,7 +74,7 @@ async def _under_review(
         raise NotFound
     if document.user_id == actor.user_id:
         raise Forbidden("Nobody decides on documents of their own.")
-    application = await documents.lock_application(session, document.user_id)
+    application = await locked_own(session, document.user_id)
     await documents.lock_papers(session, document.user_id)
     await session.refresh(document)
     if application is not None and application.status is ApplicationStatus.DRAFT:

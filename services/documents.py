@@ -9,14 +9,15 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from pydantic import StringConstraints
-from sqlmodel import col, select
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import DoctorApplication, DoctorProfile, Document
-from models.doctor_application import OVER, ApplicationStatus
+from models import DoctorProfile, Document
+from models.doctor_application import ApplicationStatus
 from models.document import CURRENT, DocumentKind, DocumentStatus
 from services import audit, files, settings
 from services.actor import Actor
+from services.application_steps import locked_own
 from services.document_rules import (
     listing,
     missing,
@@ -41,7 +42,6 @@ __all__ = [
     "listing",
     "missing",
     "own_file",
-    "preview",
     "read_file",
     "remove",
     "required",
@@ -130,13 +130,6 @@ async def read_file(
     return stored
 
 
-async def preview(
-    session: AsyncSession, actor: Actor, document_id: uuid.UUID
-) -> StoredFile:
-    """Read what `files.preview` draws a page of, once this transaction is over."""
-    return await read_file(session, actor, document_id)
-
-
 async def _stored(document: Document) -> StoredFile:
     content = await files.open_file(document.storage_name)
     return StoredFile(document.file_name, document.media_type, document.pages, content)
@@ -156,25 +149,13 @@ async def demand_open(session: AsyncSession, actor: Actor, user_id: uuid.UUID) -
     demand(actor, Permission.APPLICATION_OWN)
     if actor.user_id != user_id:
         raise NotFound
-    application = await lock_application(session, user_id)
+    application = await locked_own(session, user_id)
     if application is not None:
         if application.status not in OPEN:
             text = "Documents cannot be changed while the application is being checked."
             raise IllegalTransition(text)
     elif not await is_approved(session, user_id):
         raise NotFound("There is no application to add documents to.")
-
-
-async def lock_application(
-    session: AsyncSession, user_id: uuid.UUID
-) -> DoctorApplication | None:
-    """Take the person's live application, as it stands once the lock is ours."""
-    query = select(DoctorApplication).where(
-        col(DoctorApplication.user_id) == user_id,
-        col(DoctorApplication.status).not_in(OVER),
-    )
-    fresh = query.with_for_update().execution_options(populate_existing=True)
-    return (await session.exec(fresh)).one_or_none()
 
 
 async def is_approved(session: AsyncSession, user_id: uuid.UUID) -> bool:

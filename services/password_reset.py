@@ -4,13 +4,11 @@ Asking does the same work for any login, known or not: one look and one job. The
 link stands on the fixed base address, never on what a request calls us.
 """
 
-import hmac
 import secrets
 import uuid
 from datetime import timedelta
 
 import sqlalchemy as sa
-from itsdangerous import BadData, URLSafeSerializer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,6 +21,7 @@ from services import (
     clock,
     codes,
     jobs,
+    links,
     passwords,
     refresh_tokens,
     roles,
@@ -88,13 +87,13 @@ async def _link(
         purpose=Purpose.PASSWORD_RESET,
         channel=channel,
         address=address,
-        code_hash=_hash(nonce, user),
+        code_hash=sealing.keyed_hash(SEND, _said(nonce, user)),
         tries_left=1,
         expires_at=await clock.now(session) + LIFETIME,
     )
     session.add(row)
     await session.flush()
-    return str(_signers()[0].dumps([str(row.id), nonce]))
+    return links.sign(Purpose.PASSWORD_RESET, row.id, nonce)
 
 
 async def confirm(session: AsyncSession, token: str, new_password: str) -> None:
@@ -132,7 +131,7 @@ async def look(session: AsyncSession, token: str) -> User:
     own = row is not None and row.address in {user.email, user.phone}
     if row is None or not own or user.blocked_at is not None:
         raise _worthless()
-    if not hmac.compare_digest(row.code_hash, _hash(nonce, user)):
+    if not sealing.is_keyed_hash(row.code_hash, SEND, _said(nonce, user)):
         raise _worthless()
     return user
 
@@ -158,26 +157,16 @@ def _live(row_id: uuid.UUID) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _opened(token: str) -> tuple[uuid.UUID, str]:
-    for signer in _signers():
-        try:
-            row_id, nonce = signer.loads(token)
-            return uuid.UUID(row_id), nonce
-        except (BadData, ValueError, TypeError, AttributeError):
-            continue
-    raise _worthless()
+    opened = links.read(Purpose.PASSWORD_RESET, token)
+    if opened is None:
+        raise _worthless()
+    return opened
 
 
 def _worthless() -> ValidationFailed:
     return wrong("token", gettext("The link was used already or has run out."))
 
 
-def _signers() -> list[URLSafeSerializer]:
-    """Our signer, and the one of the key before."""
-    settings = get_settings()
-    keys = filter(None, (settings.secret_key, settings.secret_key_previous))
-    return [URLSafeSerializer(key, salt="tot password reset") for key in keys]
-
-
-def _hash(nonce: str, user: User) -> str:
+def _said(nonce: str, user: User) -> str:
     # Bound to the password that it replaces: any other change of it ends the link.
-    return sealing.keyed_hash("password reset", f"{nonce} {user.password_hash}")
+    return f"{nonce} {user.password_hash}"

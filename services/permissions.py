@@ -58,12 +58,9 @@ class Permission(StrEnum):
     DOCUMENT_READ = "document.read"
     DOCTOR_SUSPEND = "doctor.suspend"
     PROFILE_OWN = "doctor.own_profile"
-    PLAN_EDIT = "plan.edit"
-    HOLIDAY_EDIT = "holiday.edit"
     ACCOUNT_OWN = "account.own"
     CLINIC_INVITE = "clinic.invite"
     CONSENT_EDIT = "consent.edit"
-    NOTIFICATION_READ = "notification.read"
     NOTIFICATION_RETRY = "notification.retry"
     CONSOLE_USE = "console.use"
     MAINTENANCE = "maintenance"
@@ -109,12 +106,9 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.DOCUMENT_READ: frozenset({CURATOR}),
     Permission.DOCTOR_SUSPEND: frozenset({CURATOR}),
     Permission.PROFILE_OWN: frozenset({D}),
-    Permission.PLAN_EDIT: frozenset({D, DISPATCHER, CURATOR}),
-    Permission.HOLIDAY_EDIT: frozenset({CURATOR, ADMIN}),
     Permission.ACCOUNT_OWN: frozenset({P, D, C}),
     Permission.CLINIC_INVITE: frozenset({CURATOR, ADMIN}),
     Permission.CONSENT_EDIT: frozenset({ADMIN}),
-    Permission.NOTIFICATION_READ: frozenset({ADMIN}),
     Permission.NOTIFICATION_RETRY: frozenset({ADMIN}),
     Permission.CONSOLE_USE: frozenset({DISPATCHER, CURATOR, FINANCE, ADMIN}),
     Permission.MAINTENANCE: frozenset({SYSTEM}),

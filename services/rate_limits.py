@@ -138,6 +138,11 @@ async def refresh(session: AsyncSession, address: str) -> None:
     await hit(session, [_address("refresh", address, most, FIVE_MINUTES)])
 
 
+async def link(session: AsyncSession, address: str) -> None:
+    """Limit tries at links that set a password, from one address."""
+    await hit(session, [_address("link", address, 60, FIVE_MINUTES)])
+
+
 async def export(session: AsyncSession, user_id: uuid.UUID) -> None:
     """Limit how often one person has all of their data gathered."""
     await hit(session, [Limit(f"export account:{user_id}", 5, HOUR)])

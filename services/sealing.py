@@ -36,19 +36,31 @@ def keyed_hash(purpose: str, text: str) -> str:
 
     64 hexadecimal digits; equal texts of different purposes differ.
     """
-    key = _derived(get_settings().secret_key, f"tot hash {purpose}")
-    return hmac.digest(key, text.encode(), "sha256").hex()
+    return _hashed(get_settings().secret_key, purpose, text)
+
+
+def is_keyed_hash(digest: str, purpose: str, text: str) -> bool:
+    """Tell whether `keyed_hash` made the digest of this text, also by the key before.
+
+    Takes as long for a wrong text as for the right one.
+    """
+    made = [_hashed(key, purpose, text) for key in _keys()]
+    return sum(hmac.compare_digest(digest, each) for each in made) > 0
+
+
+def _hashed(key: str, purpose: str, text: str) -> str:
+    derived = _derived(key, f"tot hash {purpose}")
+    return hmac.digest(derived, text.encode(), "sha256").hex()
+
+
+def _keys() -> list[str]:
+    settings = get_settings()
+    return [key for key in (settings.secret_key, settings.secret_key_previous) if key]
 
 
 def _box() -> MultiFernet:
-    settings = get_settings()
-    keys = filter(None, (settings.secret_key, settings.secret_key_previous))
-    return MultiFernet(
-        [
-            Fernet(base64.urlsafe_b64encode(_derived(key, "tot sealed text")))
-            for key in keys
-        ]
-    )
+    derived = (_derived(key, "tot sealed text") for key in _keys())
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
 
 
 def _derived(secret: str, use: str) -> bytes:

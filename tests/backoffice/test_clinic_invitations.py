@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from httpx import AsyncClient
-from itsdangerous import URLSafeTimedSerializer
+from itsdangerous import URLSafeSerializer
 from sqlmodel import col, select
 
 from models import ClinicProfile, Notification, Role, User, VerificationCode
@@ -189,10 +189,10 @@ async def test_no_forged_link_opens(
     _, _, link = await invited(app, sessions)
     async with transaction(sessions) as session:
         code = (await session.exec(select(VerificationCode))).one()
-    salt = "tot clinic invitation"
-    ours = URLSafeTimedSerializer([settings.secret_key], salt=salt)
-    theirs = URLSafeTimedSerializer(["another key of the same length!!"], salt=salt)
-    other_use = URLSafeTimedSerializer([settings.secret_key], salt="another use")
+    salt = "tot link invitation"
+    ours = URLSafeSerializer([settings.secret_key], salt=salt)
+    theirs = URLSafeSerializer(["another key of the same length!!"], salt=salt)
+    other_use = URLSafeSerializer([settings.secret_key], salt="another use")
     right = ours.loads(link.partition("token=")[2])
     forged = [
         theirs.dumps(right),

@@ -118,7 +118,7 @@ def test_rules_of_production_hold_there_and_are_somebodys_choice_elsewhere(
     tmp_path: Path,
 ) -> None:
     real = Settings(profile="production", secret_key="s" * 40, data_dir=tmp_path)
-    assert (real.require_verified_phone, real.require_staff_totp) == (True, True)
+    assert (real.require_verified_phone, real.require_current_consents) == (True, True)
     calm = Settings(profile="demo", secret_key="s" * 40, data_dir=tmp_path, port=9000)
     assert (calm.require_verified_phone, calm.sandbox_port) == (False, 9001)
     assert calm.files_dir == tmp_path / "files"
@@ -126,9 +126,9 @@ def test_rules_of_production_hold_there_and_are_somebodys_choice_elsewhere(
         profile="demo",
         secret_key="s" * 40,
         data_dir=tmp_path,
-        require_staff_totp=True,
+        require_verified_phone=True,
         files_dir=tmp_path / "papers",
         sandbox_port=9100,
     )
-    assert (chosen.require_staff_totp, chosen.sandbox_port) == (True, 9100)
+    assert (chosen.require_verified_phone, chosen.sandbox_port) == (True, 9100)
     assert chosen.files_dir == tmp_path / "papers"

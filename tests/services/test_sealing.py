@@ -35,3 +35,15 @@ def test_the_previous_key_still_opens_and_a_strange_one_does_not(
 def test_hashes_of_different_purposes_differ(settings) -> None:
     assert sealing.keyed_hash("code", "1") == sealing.keyed_hash("code", "1")
     assert sealing.keyed_hash("code", "1") != sealing.keyed_hash("link", "1")
+
+
+def test_a_hash_of_the_previous_key_is_still_known(settings, other_keys) -> None:
+    old, new = "o" * 40, "n" * 40
+    other_keys(secret_key=old)
+    digest = sealing.keyed_hash("code", "123456")
+    other_keys(secret_key=new, secret_key_previous=old)
+    assert sealing.is_keyed_hash(digest, "code", "123456")
+    assert not sealing.is_keyed_hash(digest, "code", "123457")
+    assert not sealing.is_keyed_hash(digest, "link", "123456")
+    other_keys(secret_key=new)
+    assert not sealing.is_keyed_hash(digest, "code", "123456")

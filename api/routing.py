@@ -37,15 +37,17 @@ class Route(APIRoute):
 
 
 async def _serve(request: Request, handler: Handler) -> Response:
-    for _ in range(RETRIES):
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             return await _attempt(request, handler)
         except idempotency.Replayed as earlier:
             return earlier.response
         except Exception as error:
-            if not (is_rivalry(error) or isinstance(error, idempotency.Overtaken)):
+            lost = is_rivalry(error) or isinstance(error, idempotency.Overtaken)
+            if not lost or attempt > RETRIES:
                 raise
-    return await _attempt(request, handler)
 
 
 async def _attempt(request: Request, handler: Handler) -> Response:

@@ -50,8 +50,11 @@ ORDERS = {
     Order.LICENCE: Lazy("by the licence's end"),
     Order.MISSING: Lazy("by what is missing"),
 }
-# What the history says of the first row, which no verb made.
-CREATED = Lazy("Application begun")
+# What the history says of rows that no verb made.
+MADE_BY_NO_VERB = {
+    "create": Lazy("Application begun"),
+    "erase": Lazy("Personal data erased"),
+}
 
 
 class ApplicationDesk(Page):
@@ -217,7 +220,7 @@ def _steps(view: View) -> list[tuple[Any, str, str]]:
     return [
         (
             event,
-            str(CREATED) if event.event == "create" else _verb(event.event),
+            _verb(event.event),
             user.short_name if user else "—",
         )
         for event, user in reversed(view.history)
@@ -225,4 +228,4 @@ def _steps(view: View) -> list[tuple[Any, str, str]]:
 
 
 def _verb(word: str) -> str:
-    return label(ApplicationVerb(word))
+    return str(MADE_BY_NO_VERB.get(word) or label(ApplicationVerb(word)))

@@ -32,8 +32,21 @@ async def set_duty(
     await lock_doctors(session, doctor_id)
     if not on_duty and await _under_way(session, doctor_id):
         raise VisitUnderWay
-    if on_duty and await _suspended(session, doctor_id):
-        raise Conflict("The doctor's work is suspended.")
+    if on_duty:
+        await _demand_may_work(session, doctor_id)
+    await _switch(session, actor, doctor_id, on_duty)
+
+
+async def stop(session: AsyncSession, actor: Actor, doctor_id: uuid.UUID) -> None:
+    """End the work of a doctor whose papers ran out, unless a visit is under way."""
+    await lock_doctors(session, doctor_id)
+    if not await _under_way(session, doctor_id):
+        await _switch(session, actor, doctor_id, False)
+
+
+async def _switch(
+    session: AsyncSession, actor: Actor, doctor_id: uuid.UUID, on_duty: bool
+) -> None:
     row = insert(DoctorState).values(
         id=uuid7(),
         doctor_id=doctor_id,
@@ -109,12 +122,15 @@ async def _whose(
     return found
 
 
-async def _suspended(session: AsyncSession, doctor_id: uuid.UUID) -> bool:
-    query = sa.exists().where(
-        col(DoctorProfile.user_id) == doctor_id,
-        col(DoctorProfile.suspended_at).is_not(None),
-    )
-    return bool(await session.scalar(sa.select(query)))
+async def _demand_may_work(session: AsyncSession, doctor_id: uuid.UUID) -> None:
+    query = select(DoctorProfile).where(col(DoctorProfile.user_id) == doctor_id)
+    fresh = query.execution_options(populate_existing=True)
+    profile = (await session.exec(fresh)).one()
+    if profile.suspended_at is not None:
+        raise Conflict("The doctor's work is suspended.")
+    today = (await clock.now(session)).astimezone(clock.MOSCOW).date()
+    if profile.valid_until < today:
+        raise Conflict("The doctor's licence or documents have run out.")
 
 
 async def _under_way(session: AsyncSession, doctor_id: uuid.UUID) -> bool:

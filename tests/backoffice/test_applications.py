@@ -7,7 +7,8 @@ from sqlmodel import col, select
 
 from models import DoctorApplication, DoctorProfile, User
 from models.doctor_application import ApplicationStatus
-from services import applications, documents, files
+from services import applications, documents, erasure, files
+from services.actor import SYSTEM
 from services.database import Sessions
 from services.documents import DocumentFacts
 from services.edges import transaction
@@ -111,3 +112,14 @@ async def test_an_old_page_is_refused_and_a_rejection_says_why(
     await curator.post(f"{here}/reject", version=waiting.version, reason="Нет опыта")
     after = await fresh(sessions, waiting.id)
     assert (after.status, after.reason) == (ApplicationStatus.REJECTED, "Нет опыта")
+
+
+async def test_the_page_of_an_erased_applicant_still_opens(
+    curator: Browser, waiting: DoctorApplication, sessions: Sessions
+) -> None:
+    async with transaction(sessions) as session:
+        ids = await erasure.lock(session, waiting.user_id)
+        await erasure.forget(session, SYSTEM, ids)
+    page = await curator.page(f"/applications/{waiting.id}")
+    assert "Личные данные удалены" in page
+    assert "Зайцева" not in page

@@ -24,7 +24,8 @@ $(STAMP): requirements.lock
 		|| { echo "This Python lacks venv: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--require-hashes -r requirements.lock
+		--no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip --disable-pip-version-check check
 	@touch $(STAMP)
 
 demo: $(STAMP) ## Watch a live day: PORT=8000 SPEED=10 RESET=1

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backoffice import doctor_facts
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from backoffice.pages import Page, page, staff_of
 from models.doctor_application import (
     APPLICATION_EDGES,
@@ -110,7 +111,7 @@ class ApplicationDesk(Page):
         }
         return await self.render(request, "applications/page.html", context)
 
-    @command("/applications/{pk}/approve", Permission.APPLICATION_REVIEW)
+    @command("/applications/{pk}/approve", Permission.APPLICATION_REVIEW, fresh=True)
     async def approve(self, session: AsyncSession, call: Call) -> Done:
         """Make the applicant a doctor."""
         try:

@@ -13,7 +13,8 @@ from starlette.responses import RedirectResponse, Response
 
 from backoffice import booking_changes, booking_history, call_words
 from backoffice.booking_commands import BookingCommands, card_path
-from backoffice.commands import Call, Done, command, sentence
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command, sentence
 from backoffice.new_call_form import Typed
 from backoffice.pages import Page, page, staff_of
 from models import Booking

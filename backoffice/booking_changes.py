@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from backoffice.commands import Call
+from backoffice.command_calls import Call
 from models import Booking
 from services.booking_drafts import BookingChanges
 from services.clock import MOSCOW

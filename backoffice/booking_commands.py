@@ -9,7 +9,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice import booking_history
 from backoffice.booking_changes import changes_of
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from models import Booking, BookingEvent
 from models.booking_words import CancelReason, Flag
 from services import assignments, booking_card, bookings, visits

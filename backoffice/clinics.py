@@ -9,7 +9,8 @@ from starlette.requests import Request
 from wtforms import validators
 
 from backoffice import cells, formats
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from backoffice.filters import Either
 from backoffice.forms import PhoneField
 from backoffice.pages import staff_of
@@ -131,7 +132,7 @@ class ClinicsView(TableView, model=ClinicProfile):
         found = await in_transaction(self.sessions, people_of)
         return context | found | {"values": {}, "wrong": {}}
 
-    @command("/{pk}/managers", Permission.CLINIC_MANAGE)
+    @command("/{pk}/managers", Permission.CLINIC_MANAGE, fresh=True)
     async def add_manager(self, session: AsyncSession, call: Call) -> Done:
         """Make an account for somebody who assigns this clinic's doctors."""
         clinic_id = call.id("pk")
@@ -140,7 +141,7 @@ class ClinicsView(TableView, model=ClinicProfile):
         )
         return shown_once(secret, f"/admin/clinics/details/{clinic_id}", user.full_name)
 
-    @command("/{pk}/invitations", Permission.CLINIC_INVITE)
+    @command("/{pk}/invitations", Permission.CLINIC_INVITE, fresh=True)
     async def invite_manager(self, session: AsyncSession, call: Call) -> Done:
         """Send somebody the link to a password of their own."""
         typed = {name: call.text(name) for name in Invitee.model_fields}

@@ -18,13 +18,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from backoffice import formats, i18n, problems, sign_in
+from backoffice import formats, i18n, problems, provider_sign_in, sign_in
 from backoffice.authorization import TableGrants
 from backoffice.flush_guard import console_sessions
 from backoffice.guard import ForgeryGuard, StaffSessions
 from backoffice.home import home_context
 from backoffice.menu import VIEWS
-from services import staff_sessions
+from services import flashes as waiting
 from services.config import Profile, Settings
 from services.edges import in_transaction
 from services.errors import DomainError
@@ -81,6 +81,9 @@ class Console(Admin):
         self.admin.router.routes.append(
             Route("/logout", sign_in.sign_out, name="logout", methods=["POST"])
         )
+        routes = self.admin.router.routes
+        routes.append(Route("/login/provider", provider_sign_in.leave))
+        routes.append(Route("/login/provider/back", provider_sign_in.come_back))
         for kind in (HTTPException, DomainError, StatementError):
             self.admin.exception_handlers[kind] = problems.respond
 
@@ -132,5 +135,5 @@ async def flashes(request: Request) -> list[dict[str, Any]]:
         return []
     return await in_transaction(
         request.app.state.sessions,
-        lambda session: staff_sessions.take_flashes(session, staff.session_id),
+        lambda session: waiting.take(session, staff.session_id),
     )

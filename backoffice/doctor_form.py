@@ -10,7 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from backoffice.pages import Page, page
 from backoffice.staff_pages import form_state, person_in, shown_once
 from backoffice.tables import moment_of
@@ -130,7 +131,7 @@ class DoctorForm(Page):
         }
         return await self.render(request, "doctors/form.html", context)
 
-    @command("/doctors", Permission.DOCTOR_MANAGE, again="form")
+    @command("/doctors", Permission.DOCTOR_MANAGE, again="form", fresh=True)
     async def create_doctor(self, session: AsyncSession, call: Call) -> Done:
         """Bring a doctor aboard and show the first password once."""
         user, secret = await doctors.create(

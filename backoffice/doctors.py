@@ -11,7 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 
 from backoffice import cells, formats
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from backoffice.filters import Either
 from backoffice.tables import TableView
 from backoffice.users import blocked_sentence, found

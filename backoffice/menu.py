@@ -18,6 +18,7 @@ from backoffice.own_sessions import OwnSessions
 from backoffice.preferences import Preferences
 from backoffice.price_list import PriceListView
 from backoffice.profile_changes import ProfileChanges
+from backoffice.second_factor import SecondFactor
 from backoffice.settings_page import SettingsPage
 from backoffice.staff_pages import NewStaff, OwnPassword
 from backoffice.users import UsersView
@@ -43,4 +44,5 @@ VIEWS: tuple[type[Any], ...] = (
     Preferences,
     OwnPassword,
     OwnSessions,
+    SecondFactor,
 )

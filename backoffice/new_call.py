@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backoffice import call_words, formats
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from backoffice.new_call_form import (
     Typed,
     at_own_fields,

@@ -48,6 +48,16 @@ def page(path: str) -> Callable[..., Any]:
     return decorated
 
 
+async def draw(
+    view: Any, request: Request, template: str, context: Mapping[str, Any]
+) -> Response:
+    """Draw a template for a view of either kind."""
+    response: Response = await view.templates.TemplateResponse(
+        request, template, {"view": view, "staff": staff_of(request), **context}
+    )
+    return response
+
+
 def staff_of(request: Request) -> Staff:
     """The member of staff behind a request that has passed sign-in."""
     staff: Staff = request.state.staff

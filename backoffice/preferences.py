@@ -4,9 +4,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from backoffice.pages import Page, page, staff_of
-from services import i18n, staff_sessions
+from services import i18n, staff
 from services.i18n import Lazy
 from services.permissions import Permission
 from services.words import label
@@ -35,7 +36,7 @@ class Preferences(Page):
         chosen = call.text("theme")
         if chosen not in THEMES:
             raise call.wrong("theme", i18n.gettext("This value does not fit."))
-        await staff_sessions.prefer(session, call.actor, theme=chosen)
+        await staff.prefer(session, call.actor, theme=chosen)
         return Done("", data={"theme": chosen})
 
     @command("/me/language", Permission.CONSOLE_USE)
@@ -44,6 +45,6 @@ class Preferences(Page):
         chosen = call.text("language")
         if chosen not in i18n.LOCALES:
             raise call.wrong("language", i18n.gettext("This value does not fit."))
-        await staff_sessions.prefer(session, call.actor, locale=chosen)
+        await staff.prefer(session, call.actor, locale=chosen)
         call.request.state.language = chosen
         return Done("", data={"language": chosen})

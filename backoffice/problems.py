@@ -148,7 +148,8 @@ async def respond(request: Request, error: Exception) -> Response:
     known = understand(error)
     if wants_json(request):
         return as_json(known)
-    inside = getattr(request.state, "staff", None) is not None
+    staff = getattr(request.state, "staff", None)
+    inside = staff is not None and staff.step is None
     response: Response = await request.app.state.console.templates.TemplateResponse(
         request,
         "error.html" if inside else "error_at_the_door.html",

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from backoffice import doctor_facts
 from backoffice.applications import PAPERS, incomplete
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from backoffice.pages import Page, page, staff_of
 from models.profile_change import ChangeStatus
 from services import profile_changes
@@ -57,7 +58,7 @@ class ProfileChanges(Page):
         }
         return await self.render(request, "profile_changes/page.html", context)
 
-    @command("/profile-changes/{pk}/approve", Permission.APPLICATION_REVIEW)
+    @command("/profile-changes/{pk}/approve", Permission.APPLICATION_REVIEW, fresh=True)
     async def approve(self, session: AsyncSession, call: Call) -> Done:
         """Let the change act."""
         try:

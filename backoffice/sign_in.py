@@ -11,10 +11,26 @@ from backoffice.pages import local_path
 from services import passwords, rate_limits, staff_sessions
 from services.client_address import client_address
 from services.edges import in_transaction
-from services.errors import DomainError, Forbidden, InvalidCredentials, Unauthenticated
+from services.errors import (
+    DomainError,
+    Forbidden,
+    InvalidCredentials,
+    SecondFactorNeeded,
+    Unauthenticated,
+)
 from services.staff_sessions import Client, Staff
 
+SECOND_FACTOR_PAGE = "/admin/me/second-factor"
 PASSWORD_PAGE = "/admin/me/password"  # noqa: S105 - an address
+# Half a sign-in opens its other half and nothing else.
+OPEN_TO_HALVES = (
+    SECOND_FACTOR_PAGE,
+    f"{SECOND_FACTOR_PAGE}/begin",
+    f"{SECOND_FACTOR_PAGE}/confirm",
+    f"{SECOND_FACTOR_PAGE}/check",
+    "/admin/me/theme",
+    "/admin/me/language",
+)
 # Until the one-time password is changed, only these open.
 OPEN_TO_NEWCOMERS = (PASSWORD_PAGE, "/admin/me/theme", "/admin/me/language")
 LONGEST = 1024
@@ -33,11 +49,20 @@ class StaffAuthentication(AuthenticationBackend):
             if problems.wants_json(request):
                 return problems.as_json(Unauthenticated())
             return RedirectResponse(_login_address(request), 302)
+        if staff.step is not None:
+            return self._second_half(request)
         if staff.must_change_password and request.url.path not in OPEN_TO_NEWCOMERS:
             if problems.wants_json(request):
                 return problems.as_json(Forbidden())
             return RedirectResponse(PASSWORD_PAGE, 302)
         return True
+
+    def _second_half(self, request: Request) -> Response | bool:
+        if request.url.path in OPEN_TO_HALVES:
+            return True
+        if problems.wants_json(request):
+            return problems.as_json(SecondFactorNeeded())
+        return RedirectResponse(f"{SECOND_FACTOR_PAGE}{_onward(request)}", 302)
 
     async def get_user_id(self, request: Request) -> object:
         """The person's id, for whoever in sqladmin asks."""
@@ -46,16 +71,21 @@ class StaffAuthentication(AuthenticationBackend):
 
 
 def _login_address(request: Request) -> str:
+    return f"/admin/login{_onward(request)}"
+
+
+def _onward(request: Request) -> str:
+    """Where to go on once one is in, as a query."""
     path = request.url.path
-    wanted = "" if request.method != "GET" or path in {"/admin", "/admin/"} else path
-    return f"/admin/login?next={wanted}" if wanted else "/admin/login"
+    plain = request.method != "GET" or path in {"/admin", "/admin/"}
+    return "" if plain else f"?next={path}"
 
 
 async def show(
     request: Request, error: DomainError | None = None, username: str = ""
 ) -> Response:
     """Draw the sign-in page."""
-    console = request.app.state.console
+    console, settings = request.app.state.console, request.app.state.settings
     response: Response = await console.templates.TemplateResponse(
         request,
         "login.html",
@@ -63,6 +93,7 @@ async def show(
             "error": error.message if error else None,
             "username": username,
             "next": local_path(request, request.query_params.get("next")) or "",
+            "provider": settings.oidc_issuer and settings.oidc_name,
         },
         status_code=error.status if error else 200,
     )
@@ -86,6 +117,12 @@ async def sign_in(request: Request) -> Response:
         )
     target = local_path(request, str(form.get("next", ""))) or "/admin/"
     response = RedirectResponse(target, 303)
+    give_cookie(request, response, token)
+    return response
+
+
+def give_cookie(request: Request, response: Response, token: str) -> None:
+    """Let the browser hold the secret of its session."""
     secure = request.app.state.console.secure
     response.set_cookie(
         cookie_name(secure),
@@ -95,7 +132,6 @@ async def sign_in(request: Request) -> Response:
         samesite="lax",
         path="/",
     )
-    return response
 
 
 async def _token(request: Request, login: str, password: str) -> str:

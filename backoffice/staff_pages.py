@@ -6,7 +6,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from backoffice.pages import Page, page
 from models import Role
 from models.role_grant import STAFF_ROLES
@@ -82,7 +83,7 @@ class NewStaff(Page):
         context = form_state(call, error) | {"roles": choices}
         return await self.render(request, "staff/new.html", context)
 
-    @command("/staff", Permission.STAFF_CREATE, again="form")
+    @command("/staff", Permission.STAFF_CREATE, again="form", fresh=True)
     async def create_staff(self, session: AsyncSession, call: Call) -> Done:
         """Make the account and show its one-time password."""
         role = role_of(call)

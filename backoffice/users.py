@@ -11,13 +11,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 
 from backoffice import cells, formats, staff_pages
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from backoffice.filters import Choice, Either
 from backoffice.pages import staff_of
 from backoffice.tables import TableView
 from models import Role, RoleGrant, User
 from models.role_grant import STAFF_ROLES
-from services import roles, staff
+from services import roles, second_factor, staff
 from services.edges import in_transaction
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
@@ -159,7 +160,17 @@ class UsersView(TableView, model=User):
         ]
         mine = person.id == request.state.staff.user_id
         is_staff = bool(STAFF_ROLES & set(person.roles))
-        more = {"grants": grants, "free": free, "mine": mine, "is_staff": is_staff}
+        factor = await in_transaction(
+            request.app.state.sessions,
+            lambda session: second_factor.standing(session, person.id),
+        )
+        more = {
+            "grants": grants,
+            "free": free,
+            "mine": mine,
+            "is_staff": is_staff,
+            "second_factor": factor,
+        }
         return context | more
 
     async def _journal(self, request: Request, person: Person) -> None:
@@ -186,7 +197,7 @@ class UsersView(TableView, model=User):
         await staff.unblock(session, call.actor, call.id("pk"), call.words("reason"))
         return Done(gettext("The block is lifted."))
 
-    @command("/{pk}/grant", Permission.ROLE_GRANT)
+    @command("/{pk}/grant", Permission.ROLE_GRANT, fresh=True)
     async def grant(self, session: AsyncSession, call: Call) -> Done:
         """Give a role."""
         role = staff_pages.role_of(call)
@@ -194,7 +205,7 @@ class UsersView(TableView, model=User):
         await roles.grant(session, call.actor, call.id("pk"), role, reason)
         return Done(gettext("The role is given."))
 
-    @command("/{pk}/revoke", Permission.ROLE_GRANT)
+    @command("/{pk}/revoke", Permission.ROLE_GRANT, fresh=True)
     async def revoke(self, session: AsyncSession, call: Call) -> Done:
         """Take a role."""
         role = staff_pages.role_of(call)
@@ -202,7 +213,14 @@ class UsersView(TableView, model=User):
         await roles.revoke(session, call.actor, call.id("pk"), role, reason)
         return Done(gettext("The role is taken."))
 
-    @command("/{pk}/password", Permission.STAFF_CREATE)
+    @command("/{pk}/second-factor/reset", Permission.SECOND_FACTOR_RESET, fresh=True)
+    async def reset_second_factor(self, session: AsyncSession, call: Call) -> Done:
+        """Free somebody who lost the phone and the recovery codes."""
+        reason = call.words("reason")
+        await second_factor.reset(session, call.actor, call.id("pk"), reason)
+        return Done(gettext("The second factor is off."))
+
+    @command("/{pk}/password", Permission.STAFF_CREATE, fresh=True)
     async def password(self, session: AsyncSession, call: Call) -> Done:
         """Make a new one-time password and show it once."""
         secret = await staff.renew_password(session, call.actor, call.id("pk"))

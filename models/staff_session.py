@@ -14,6 +14,7 @@ from models.base import Table, TimestampTZ, stamp
 class StaffSession(Table, table=True):
     """One signed-in browser of one member of staff, revocable at any moment.
 
+    `by_provider`: an OpenID Connect provider said who it is, not a password of ours.
     `flashes` wait here for the next page: a cookie is too small and too public.
     """
 
@@ -31,6 +32,9 @@ class StaffSession(Table, table=True):
     expires_at: datetime = Field(sa_type=TimestampTZ, nullable=False)
     second_factor_at: datetime | None = stamp()
     reauthenticated_at: datetime | None = stamp()
+    by_provider: bool = Field(
+        default=False, sa_column_kwargs={"server_default": sa.false()}
+    )
     ended_at: datetime | None = stamp()
     flashes: list[dict[str, Any]] = Field(
         default_factory=list,

@@ -18,6 +18,7 @@ MINIMUM_SECRET_BYTES = 32
 RULES_OF_PRODUCTION = (
     "require_verified_phone",
     "require_current_consents",
+    "require_staff_totp",
 )
 
 
@@ -67,6 +68,16 @@ class Settings(BaseSettings):
         default=None, description="on in production"
     )
 
+    require_staff_totp: bool | None = Field(
+        default=None, description="second factor of staff; on in production"
+    )
+
+    oidc_issuer: str = Field(default="", description="empty: no such sign-in")
+    oidc_name: str = "OpenID"
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_allowed_emails: list[str] = []
+
     smtp_host: str = Field(default="", description="empty: mail waits")
     smtp_port: int = 587
     smtp_username: str = ""
@@ -109,6 +120,11 @@ class Settings(BaseSettings):
             raise ValueError("expected postgresql://user:password@host/database")
         return url
 
+    @field_validator("oidc_allowed_emails")
+    @classmethod
+    def _in_small_letters(cls, emails: list[str]) -> list[str]:
+        return [each.strip().lower() for each in emails]
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.address_limit_factor == 0:
@@ -117,7 +133,19 @@ class Settings(BaseSettings):
             self.base_url = f"http://{self.host}:{self.port}"
         self._settle_people()
         self._settle_secret()
+        self._demand_whole_provider()
         return self
+
+    def _demand_whole_provider(self) -> None:
+        if not self.oidc_issuer:
+            return
+        if not (self.oidc_client_id and self.oidc_allowed_emails):
+            raise ValueError(
+                "TOT_OIDC_ISSUER needs TOT_OIDC_CLIENT_ID and TOT_OIDC_ALLOWED_EMAILS"
+            )
+        plain = not self.oidc_issuer.startswith("https://")
+        if plain and self.profile is Profile.PRODUCTION:
+            raise ValueError("TOT_OIDC_ISSUER must be reached over https in production")
 
     def _settle_people(self) -> None:
         """Rules that protect real people are on unless somebody turns them off."""

@@ -53,6 +53,20 @@ class Forbidden(DomainError):
     text = "You are not allowed to do this."
 
 
+class SecondFactorNeeded(Forbidden):
+    """The password was right; the second factor has not been shown yet."""
+
+    code = "second_factor_required"
+    text = "Finish signing in first."
+
+
+class ReauthenticationNeeded(Forbidden):
+    """It is too long ago that the person proved who they are."""
+
+    code = "reauth_required"
+    text = "Confirm first that it is you."
+
+
 class NotFound(DomainError):
     """The thing does not exist, or not for this caller."""
 

@@ -121,6 +121,13 @@ TEXTS: Mapping[str, Text] = {
         Lazy("You are invited to manage a clinic"),
         Lazy("Accept the invitation and set a password here: {secret}"),
     ),
+    "second_factor_off": Text(
+        Lazy("The second factor is switched off"),
+        Lazy(
+            "The second factor of your account is switched off."
+            " If it was not you, tell your administrator at once."
+        ),
+    ),
     "account_erased": Text(
         Lazy("Your account is erased"),
         Lazy("Your account and its personal data are erased."),

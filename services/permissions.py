@@ -61,6 +61,7 @@ class Permission(StrEnum):
     ACCOUNT_OWN = "account.own"
     CLINIC_INVITE = "clinic.invite"
     CONSENT_EDIT = "consent.edit"
+    SECOND_FACTOR_RESET = "second_factor.reset"
     NOTIFICATION_RETRY = "notification.retry"
     CONSOLE_USE = "console.use"
     MAINTENANCE = "maintenance"
@@ -109,6 +110,7 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.ACCOUNT_OWN: frozenset({P, D, C}),
     Permission.CLINIC_INVITE: frozenset({CURATOR, ADMIN}),
     Permission.CONSENT_EDIT: frozenset({ADMIN}),
+    Permission.SECOND_FACTOR_RESET: frozenset({ADMIN}),
     Permission.NOTIFICATION_RETRY: frozenset({ADMIN}),
     Permission.CONSOLE_USE: frozenset({DISPATCHER, CURATOR, FINANCE, ADMIN}),
     Permission.MAINTENANCE: frozenset({SYSTEM}),

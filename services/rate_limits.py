@@ -138,6 +138,11 @@ async def refresh(session: AsyncSession, address: str) -> None:
     await hit(session, [_address("refresh", address, most, FIVE_MINUTES)])
 
 
+async def provider(session: AsyncSession, address: str) -> None:
+    """Limit sign-ins by way of the provider of identities, from one address."""
+    await hit(session, [_address("provider", address, 30, FIVE_MINUTES)])
+
+
 async def link(session: AsyncSession, address: str) -> None:
     """Limit tries at links that set a password, from one address."""
     await hit(session, [_address("link", address, 60, FIVE_MINUTES)])

@@ -36,7 +36,12 @@ def keyed_hash(purpose: str, text: str) -> str:
 
     64 hexadecimal digits; equal texts of different purposes differ.
     """
-    return _hashed(get_settings().secret_key, purpose, text)
+    return keyed_hashes(purpose, text)[0]
+
+
+def keyed_hashes(purpose: str, text: str) -> list[str]:
+    """The hashes under all our keys, the present one first, to search a table with."""
+    return [_hashed(key, purpose, text) for key in _keys()]
 
 
 def is_keyed_hash(digest: str, purpose: str, text: str) -> bool:
@@ -44,7 +49,7 @@ def is_keyed_hash(digest: str, purpose: str, text: str) -> bool:
 
     Takes as long for a wrong text as for the right one.
     """
-    made = [_hashed(key, purpose, text) for key in _keys()]
+    made = keyed_hashes(purpose, text)
     return sum(hmac.compare_digest(digest, each) for each in made) > 0
 
 

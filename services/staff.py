@@ -114,6 +114,19 @@ async def change_own_password(
     audit.record(session, staff.actor, "staff.password_changed", "user", user.id)
 
 
+async def prefer(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    theme: str | None = None,
+    locale: str | None = None,
+) -> None:
+    """Remember how a person wants to see the console."""
+    user = await session.get_one(User, actor.user_id)
+    user.theme = theme or user.theme
+    user.locale = locale or user.locale
+
+
 async def block(
     session: AsyncSession, actor: Actor, user_id: uuid.UUID, reason: str
 ) -> Sequence[Booking]:

@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Role, RoleGrant, StaffSession, User
+from models import Role, RoleGrant, StaffSession, TotpSecret, User
 from models.role_grant import STAFF_ROLES
 from services import audit, clock
 from services.actor import SYSTEM_ID, Actor, Via
@@ -21,8 +21,20 @@ from services.logins import login_matches
 
 # Writing the stamp at every request would turn each page into an UPDATE.
 TOUCH_EVERY = timedelta(minutes=1)
-FLASHES_KEPT = 5
 NOBODY = Actor(SYSTEM_ID, Role.SYSTEM, Via.CONSOLE)
+# A session that waits for the second factor is worth little and lives shortly.
+HALF_LIFE = timedelta(minutes=15)
+FRESH = timedelta(minutes=30)
+ENROLLED = sa.exists().where(
+    col(TotpSecret.user_id) == col(User.id), col(TotpSecret.confirmed_at).is_not(None)
+)
+
+
+class Step(StrEnum):
+    """What is left of a sign-in after the password."""
+
+    CODE = "code"
+    ENROLMENT = "enrolment"
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,10 @@ class Staff:
     must_change_password: bool
     touch_due: bool
     has_flashes: bool
+    by_provider: bool
+    enrolled: bool
+    step: Step | None
+    fresh: bool
 
     @property
     def actor(self) -> Actor:
@@ -90,12 +106,25 @@ async def refused(session: AsyncSession, user_id: uuid.UUID | None) -> None:
 
 
 async def begin(
-    session: AsyncSession, found: Candidate, client: Client, hours: int
+    session: AsyncSession,
+    found: Candidate,
+    client: Client,
+    hours: int,
+    *,
+    proven: bool = False,
+    by_provider: bool = False,
 ) -> str:
-    """Open a session for a person whose password was checked; return its secret."""
+    """Open a session for a person whose password was checked; return its secret.
+
+    `proven`: the second factor was shown too. Without it, where one is needed, the
+    session opens nothing but the page of the second factor.
+    """
     user = found.user
     token = secrets.token_urlsafe(32)
     moment = await clock.now(session)
+    enrolled = await session.scalar(sa.select(ENROLLED).where(col(User.id) == user.id))
+    step = _step(bool(enrolled), proven)
+    life = timedelta(hours=hours) if step is None else HALF_LIFE
     session.add(
         StaffSession(
             user_id=user.id,
@@ -105,12 +134,24 @@ async def begin(
             client_address=client.address and client.address[:45],
             user_agent=client.user_agent and client.user_agent[:300],
             last_seen_at=moment,
-            expires_at=moment + timedelta(hours=hours),
+            expires_at=moment + life,
+            second_factor_at=moment if proven else None,
+            reauthenticated_at=moment,
+            by_provider=by_provider,
         )
     )
     actor = Actor(user.id, found.role, Via.CONSOLE)
-    audit.record(session, actor, "staff.signed_in", "user", user.id)
+    action = "staff.signed_in" if step is None else "staff.half_signed_in"
+    audit.record(session, actor, action, "user", user.id)
     return token
+
+
+def _step(enrolled: bool, proven: bool) -> Step | None:
+    if proven:
+        return None
+    if enrolled:
+        return Step.CODE
+    return Step.ENROLMENT if get_settings().require_staff_totp else None
 
 
 async def find(session: AsyncSession, token: str, idle_minutes: int) -> Staff | None:
@@ -125,6 +166,8 @@ async def find(session: AsyncSession, token: str, idle_minutes: int) -> Staff | 
             User,
             col(RoleGrant.role),
             col(StaffSession.last_seen_at) < now - TOUCH_EVERY,
+            ENROLLED,
+            sa.func.coalesce(col(StaffSession.reauthenticated_at) > now - FRESH, False),
         )
         .join(User, col(User.id) == col(StaffSession.user_id))
         .join(RoleGrant, col(RoleGrant.user_id) == col(User.id))
@@ -144,7 +187,12 @@ async def find(session: AsyncSession, token: str, idle_minutes: int) -> Staff | 
 
 
 def _staff(
-    staff_session: StaffSession, user: User, role: Role, touch_due: bool
+    staff_session: StaffSession,
+    user: User,
+    role: Role,
+    touch_due: bool,
+    enrolled: bool,
+    fresh: bool,
 ) -> Staff:
     return Staff(
         session_id=staff_session.id,
@@ -156,9 +204,15 @@ def _staff(
         locale=user.locale,
         theme=user.theme,
         csrf_token=staff_session.csrf_token,
-        must_change_password=user.must_change_password,
+        # Whom the provider vouches for may never have seen a password of ours.
+        must_change_password=user.must_change_password
+        and not staff_session.by_provider,
         touch_due=touch_due,
         has_flashes=bool(staff_session.flashes),
+        by_provider=staff_session.by_provider,
+        enrolled=enrolled,
+        step=_step(enrolled, staff_session.second_factor_at is not None),
+        fresh=fresh,
     )
 
 
@@ -173,12 +227,26 @@ async def touch(session: AsyncSession, session_id: uuid.UUID) -> None:
 
 async def end(session: AsyncSession, staff: Staff) -> None:
     """Sign out: the secret is worth nothing from now on."""
+    await end_quietly(session, staff.session_id)
+    audit.record(session, staff.actor, "staff.signed_out", "user", staff.user_id)
+
+
+async def end_quietly(session: AsyncSession, session_id: uuid.UUID) -> None:
+    """End a session that another one takes the place of."""
     await session.execute(
         sa.update(StaffSession)
-        .where(col(StaffSession.id) == staff.session_id)
+        .where(col(StaffSession.id) == session_id)
         .values(ended_at=sa.func.app_now())
     )
-    audit.record(session, staff.actor, "staff.signed_out", "user", staff.user_id)
+
+
+async def unprove(session: AsyncSession, session_id: uuid.UUID) -> None:
+    """Take the second factor off a session: what it was shown with is gone."""
+    await session.execute(
+        sa.update(StaffSession)
+        .where(col(StaffSession.id) == session_id)
+        .values(second_factor_at=None)
+    )
 
 
 async def end_all(
@@ -202,40 +270,6 @@ async def go_on(
         .where(col(StaffSession.id) == session_id)
         .values(auth_version=auth_version)
     )
-
-
-async def flash(
-    session: AsyncSession, session_id: uuid.UUID, kind: str, text: str
-) -> None:
-    """Leave a message for the next page of this session."""
-    row = await session.get(StaffSession, session_id, with_for_update=True)
-    if row is not None:
-        message: dict[str, Any] = {"kind": kind, "text": text[:500]}
-        row.flashes = [*row.flashes, message][-FLASHES_KEPT:]
-
-
-async def take_flashes(
-    session: AsyncSession, session_id: uuid.UUID
-) -> list[dict[str, Any]]:
-    """Hand over the waiting messages, each once."""
-    row = await session.get(StaffSession, session_id, with_for_update=True)
-    if row is None or not row.flashes:
-        return []
-    taken, row.flashes = row.flashes, []
-    return taken
-
-
-async def prefer(
-    session: AsyncSession,
-    actor: Actor,
-    *,
-    theme: str | None = None,
-    locale: str | None = None,
-) -> None:
-    """Remember how a person wants to see the console."""
-    user = await session.get_one(User, actor.user_id)
-    user.theme = theme or user.theme
-    user.locale = locale or user.locale
 
 
 async def living(

@@ -8,7 +8,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice.board.paint import clock
-from backoffice.commands import Call, Done
+from backoffice.command_calls import Call
+from backoffice.commands import Done
 from models import Assignment, Booking, User
 from models.booking import Status
 from models.booking_words import CancelReason, Flag

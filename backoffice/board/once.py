@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from fastapi.encoders import jsonable_encoder
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backoffice.commands import Call, Done
+from backoffice.command_calls import Call
+from backoffice.commands import Done
 from services import direct, idempotency
 from services.errors import IdempotencyKeyReused
 from services.idempotency import Attempt

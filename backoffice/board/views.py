@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from backoffice.board import commands, fragments, paint, reading, screen
 from backoffice.board.feed import BYE, Client, Feed
 from backoffice.board.once import once
-from backoffice.commands import Call, Done, command
+from backoffice.command_calls import Call
+from backoffice.commands import Done, command
 from backoffice.pages import Page, page, staff_of
 from services import presence
 from services.edges import in_transaction

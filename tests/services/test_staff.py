@@ -368,11 +368,11 @@ async def test_flashes_are_kept_for_the_next_page_and_given_once(
     assert me is not None
     assert (me.initials, me.has_flashes) == ("АП", False)
     for number in range(7):
-        await staff_sessions.flash(session, me.session_id, "success", str(number))
-    await staff_sessions.flash(session, factories.nobody(), "success", "nobody's")
-    taken = await staff_sessions.take_flashes(session, me.session_id)
+        await flashes.leave(session, me.session_id, "success", str(number))
+    await flashes.leave(session, factories.nobody(), "success", "nobody's")
+    taken = await flashes.take(session, me.session_id)
     assert [each["text"] for each in taken] == ["2", "3", "4", "5", "6"]
-    assert await staff_sessions.take_flashes(session, me.session_id) == []
+    assert await flashes.take(session, me.session_id) == []
     await staff_sessions.end(session, me)
     row = await session.get(StaffSession, me.session_id, populate_existing=True)
     assert row is not None

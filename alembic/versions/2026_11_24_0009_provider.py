@@ -1,0 +1,23 @@
+"""Sessions that began at a provider of identities.
+
+Revision 0009, after 0008.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    column = sa.Column(
+        "by_provider", sa.Boolean(), server_default=sa.false(), nullable=False
+    )
+    op.add_column("staff_session", column)
+
+
+def downgrade() -> None:
+    op.drop_column("staff_session", "by_provider")

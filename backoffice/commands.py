@@ -42,8 +42,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from backoffice import problems
+from backoffice import confirmation, problems
 from backoffice.authorization import do
+from backoffice.command_calls import Call
+from backoffice.pages import draw
 from services import flashes
 from services.edges import in_transaction
 from services.errors import DomainError, Forbidden

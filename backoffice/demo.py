@@ -19,6 +19,13 @@ from services.config import Settings
 from services.embedded_postgres import EmbeddedPostgres, embedded_folder
 
 READY_SECONDS = 60
+OIDC_EMAILS = ["dispatcher@demo.example", "curator@demo.example"]
+OIDC_SETTINGS = (
+    "oidc_issuer",
+    "oidc_name",
+    "oidc_client_id",
+    "oidc_client_secret",
+)
 out = Console()
 
 
@@ -79,9 +86,17 @@ def with_outside(settings: Settings) -> Settings:
         "TOT_SMTP_TLS": "none",
         "TOT_SMS_URL": f"http://127.0.0.1:{port}/sms/send",
         "TOT_SANDBOX_PORT": str(port),
+        "TOT_OIDC_ISSUER": f"http://127.0.0.1:{port}/oidc",
+        "TOT_OIDC_NAME": "OpenID",
+        "TOT_OIDC_CLIENT_ID": "tot-demo",
+        "TOT_OIDC_CLIENT_SECRET": "demo",
+        "TOT_OIDC_ALLOWED_EMAILS": json.dumps(OIDC_EMAILS),
     }
     update = {"smtp_host": "127.0.0.1", "smtp_port": port + 1, "smtp_tls": "none"}
-    return settings.model_copy(update=update | {"sms_url": os.environ["TOT_SMS_URL"]})
+    update |= {"sms_url": os.environ["TOT_SMS_URL"]}
+    told = {name: os.environ[f"TOT_{name.upper()}"] for name in OIDC_SETTINGS}
+    provider = {"oidc_allowed_emails": OIDC_EMAILS}
+    return settings.model_copy(update=update | told | provider)
 
 
 def outside_arguments(settings: Settings) -> list[str]:

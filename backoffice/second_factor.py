@@ -44,7 +44,7 @@ class SecondFactor(Page):
     ) -> Response:
         """Draw the step that this person is at."""
         staff = staff_of(request)
-        told = {"next": wanted, "error": error and error.message}
+        told: dict[str, Any] = {"next": wanted, "error": error and error.message}
         status = error.status if error else 200
         if staff.step is Step.CODE:
             return await self.render(request, "second_factor/code.html", told, status)

@@ -17,6 +17,11 @@ from starlette.routing import Route
 
 from sandbox.inbox import Inbox, Message
 from sandbox.mail_server import mail_server
+from sandbox.oidc_provider import OidcProvider
+
+# They open nothing but the demo on this machine.
+OIDC_CLIENT, OIDC_SECRET = "tot-demo", "demo"
+OIDC_EXAMPLE = "dispatcher@demo.example"
 
 PAGE = """<!doctype html><html lang="ru"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><meta http-equiv="refresh"
@@ -33,6 +38,7 @@ class Outside:
 
     def __init__(self) -> None:
         self.mail, self.sms = Inbox(), Inbox()
+        self.identities = OidcProvider(OIDC_CLIENT, OIDC_SECRET, OIDC_EXAMPLE)
 
     async def read(self, request: Request) -> Response:
         inbox = self.mail if request.path_params["kind"] == "mail" else self.sms
@@ -65,6 +71,7 @@ class Outside:
                 Route("/inbox/{kind:str}", self.read),
                 Route("/inbox", self.page),
                 Route("/sms/send", self.send_sms, methods=["POST"]),
+                *self.identities.routes(),
             ]
         )
 

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import AuditEvent, PatientProfile, Role, RoleGrant, StaffSession
 from models.booking import Status
 from services import (
+    flashes,
     invariants,
     passwords,
     people,

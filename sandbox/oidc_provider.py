@@ -40,12 +40,18 @@ class Grant:
 
 
 class OidcProvider:
-    """The provider's pages; `lies` are claims that replace the true ones, for tests."""
+    """The provider's pages.
+
+    `lies` replace true claims and `told` true addresses; `keys_shown` are published,
+    whatever it signs with: a client can so be tested against a bad provider.
+    """
 
     def __init__(self, client_id: str, client_secret: str, example: str) -> None:
         self.client_id, self.client_secret = client_id, client_secret
         self.example = example
         self.key = RSAKey.generate_key(2048, {"kid": "demo"}, private=True)
+        self.keys_shown = self.key
+        self.told: dict[str, Any] = {}
         self.codes: dict[str, Grant] = {}
         self.lies: dict[str, Any] = {}
 
@@ -65,11 +71,12 @@ class OidcProvider:
                 "authorization_endpoint": f"{issuer}/authorize",
                 "token_endpoint": f"{issuer}/token",
                 "jwks_uri": f"{issuer}/keys",
+                **self.told,
             }
         )
 
     async def keys(self, _: Request) -> Response:
-        return JSONResponse({"keys": [self.key.as_dict(private=False)]})
+        return JSONResponse({"keys": [self.keys_shown.as_dict(private=False)]})
 
     async def authorize(self, request: Request) -> Response:
         """Ask who it is, then send the browser back with a code of one use."""

@@ -6,7 +6,6 @@ decided here: an allow-list of e-mails, our accounts and our roles.
 
 import hmac
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -52,7 +51,6 @@ class Attempt:
     nonce: str
     verifier: str
     onward: str
-    until: int
 
     def sealed(self) -> str:
         """What the browser keeps until it comes back."""
@@ -75,7 +73,6 @@ async def begin(settings: Settings, onward: str) -> tuple[Attempt, str]:
         nonce=generate_token(43),
         verifier=generate_token(64),
         onward=onward,
-        until=int(time.time()) + SECONDS_TO_RETURN,
     )
     asked = {
         "response_type": "code",
@@ -96,11 +93,10 @@ def opened(sealed: str | None, state: str) -> Attempt:
     Another browser's answer, an old one and one we never asked for all end here.
     """
     try:
-        attempt = Attempt(**json.loads(sealing.unseal(sealed or "")))
+        attempt = Attempt(**json.loads(sealing.unseal(sealed or "", SECONDS_TO_RETURN)))
     except (sealing.BrokenSeal, ValueError, TypeError) as error:
         raise ProviderRefused from error
-    same = hmac.compare_digest(attempt.state.encode(), state.encode())
-    if not same or attempt.until < time.time():
+    if not hmac.compare_digest(attempt.state.encode(), state.encode()):
         raise ProviderRefused
     return attempt
 
@@ -108,16 +104,9 @@ def opened(sealed: str | None, state: str) -> Attempt:
 async def identity(settings: Settings, attempt: Attempt, code: str) -> Identity:
     """Ask the provider who came, and demand an e-mail that is proven and allowed."""
     provider = await _discovered(settings)
+    answer = oidc.Answer(code, attempt.verifier, attempt.nonce, _redirect(settings))
     try:
-        claims = await oidc.claims(
-            settings,
-            provider,
-            code=code,
-            verifier=attempt.verifier,
-            redirect=_redirect(settings),
-            nonce=attempt.nonce,
-            now=int(time.time()),
-        )
+        claims = await oidc.claims(settings, provider, answer)
     except Undelivered as error:
         raise ProviderRefused from error
     return _allowed(settings, claims)

@@ -20,13 +20,13 @@ def seal(text: str) -> str:
     return _box().encrypt(text.encode()).decode()
 
 
-def unseal(token: str) -> str:
+def unseal(token: str, seconds: int | None = None) -> str:
     """Decrypt what `seal` made, also with the previous key.
 
-    Raises BrokenSeal when it was not made by one of our keys.
+    Raises BrokenSeal when it was not made by one of our keys, or so long ago.
     """
     try:
-        return _box().decrypt(token).decode()
+        return _box().decrypt(token, seconds).decode()
     except InvalidToken as error:
         raise BrokenSeal from error
 

@@ -45,52 +45,57 @@ async def discover(settings: Settings) -> Provider:
     return Provider(**{name: str(each) for name, each in found.items()})
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a browser brought back, with what we kept of the question."""
+
+    code: str
+    verifier: str
+    nonce: str
+    redirect: str
+
+
 async def claims(
-    settings: Settings,
-    provider: Provider,
-    *,
-    code: str,
-    verifier: str,
-    redirect: str,
-    nonce: str,
-    now: int,
+    settings: Settings, provider: Provider, answer: Answer
 ) -> Mapping[str, Any]:
     """Trade the code for an ID token and give what it says, checked.
 
     Raises Undelivered when the provider refuses or anything about the token is
     wrong: signature, algorithm, issuer, audience, times or nonce.
     """
-    answer = await _json(
+    traded = await _json(
         "POST",
         provider.token_endpoint,
         data={
             "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": redirect,
-            "code_verifier": verifier,
+            "code": answer.code,
+            "redirect_uri": answer.redirect,
+            "code_verifier": answer.verifier,
         },
         auth=(settings.oidc_client_id, settings.oidc_client_secret),
     )
     keys = await _json("GET", provider.jwks_uri)
     try:
-        key_set = KeySet.import_key_set(keys)  # type: ignore[arg-type]
-        token = jwt.decode(str(answer.get("id_token")), key_set, algorithms=ALGORITHMS)
-        checked = CodeIDToken(
-            token.claims,
-            token.header,
-            {
-                "iss": {"essential": True, "value": settings.oidc_issuer},
-                "aud": {"essential": True, "value": settings.oidc_client_id},
-            },
-            {
-                "nonce": nonce,
-                "client_id": settings.oidc_client_id,
-                "access_token": answer.get("access_token"),
-            },
-        )
-        checked.validate(now, LEEWAY_SECONDS)
+        return _checked(settings, traded, keys, answer.nonce)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise Undelivered(f"OpenID provider: {type(error).__name__}") from error
+
+
+def _checked(
+    settings: Settings, traded: Mapping[str, Any], keys: Mapping[str, Any], nonce: str
+) -> Mapping[str, Any]:
+    known = KeySet.import_key_set(keys)  # type: ignore[arg-type]
+    token = jwt.decode(str(traded.get("id_token")), known, algorithms=ALGORITHMS)
+    wanted = {
+        "iss": {"essential": True, "value": settings.oidc_issuer},
+        "aud": {"essential": True, "value": settings.oidc_client_id},
+        "nonce": {"essential": True, "value": nonce},
+    }
+    asked = {"client_id": settings.oidc_client_id, "nonce": nonce}
+    # The provider's times are those of the world, not of a demo's clock.
+    CodeIDToken(token.claims, token.header, wanted, asked).validate(
+        leeway=LEEWAY_SECONDS
+    )
     return dict(token.claims)
 
 

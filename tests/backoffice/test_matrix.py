@@ -43,6 +43,12 @@ PAGES = {
     "POST /me/sessions/{pk}/end": EVERYBODY,
     "POST /me/sessions/end-others": EVERYBODY,
     "POST /me/language": EVERYBODY,
+    "GET /me/second-factor": EVERYBODY,
+    "POST /me/second-factor/begin": EVERYBODY,
+    "POST /me/second-factor/confirm": EVERYBODY,
+    "POST /me/second-factor/check": EVERYBODY,
+    "POST /me/second-factor/codes": EVERYBODY,
+    "POST /me/second-factor/off": EVERYBODY,
     "GET /staff/new": ADMINS,
     "POST /staff": ADMINS,
     "GET /settings": ADMINS,
@@ -54,6 +60,7 @@ PAGES = {
     "POST /users/{pk}/grant": ADMINS,
     "POST /users/{pk}/revoke": ADMINS,
     "POST /users/{pk}/password": ADMINS,
+    "POST /users/{pk}/second-factor/reset": ADMINS,
     "GET /doctors/new": HR,
     "POST /doctors": HR,
     "GET /doctors/{pk}/edit": HR,
@@ -118,7 +125,13 @@ PAGES = {
     "POST /booking/{pk}/take_back": DISPATCHERS,
 }
 # Doors that open without a session, or only close one.
-OPEN = {"GET /login", "POST /login", "POST /logout"}
+OPEN = {
+    "GET /login",
+    "POST /login",
+    "POST /logout",
+    "GET /login/provider",
+    "GET /login/provider/back",
+}
 # A stream does not end by itself; the board's own tests read from it.
 ENDLESS = {"GET /board/stream"}
 

@@ -1,0 +1,150 @@
+"""What must not be done with a borrowed screen asks for the password again."""
+
+import html
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from fastapi import FastAPI
+from sqlmodel import col, select
+
+from models import AuditEvent, Role, RoleGrant, StaffSession
+from services import clock, passwords
+from services.database import Sessions
+from services.edges import transaction
+from tests import factories
+from tests.backoffice.browser import SCRIPT, Browser, signed_in
+from tests.backoffice.test_matrix import NOBODY_ID
+from tests.backoffice.test_second_factor import csrf, enrol
+
+PASSWORD = "correct horse battery"
+WHY = "новая «смена» <b>"
+FRESH = {
+    "/users/{pk}/grant": Role.ADMIN,
+    "/users/{pk}/revoke": Role.ADMIN,
+    "/users/{pk}/password": Role.ADMIN,
+    "/users/{pk}/second-factor/reset": Role.ADMIN,
+    "/staff": Role.ADMIN,
+    "/doctors": Role.CURATOR,
+    "/applications/{pk}/approve": Role.CURATOR,
+    "/profile-changes/{pk}/approve": Role.CURATOR,
+    "/clinics/{pk}/managers": Role.CURATOR,
+    "/clinics/{pk}/invitations": Role.CURATOR,
+    "/me/second-factor/codes": Role.FINANCE,
+    "/me/second-factor/off": Role.FINANCE,
+}
+
+
+async def age(sessions: Sessions, browser: Browser, minutes: int = 31) -> None:
+    """Let the proof of this session lie back, while the session itself goes on."""
+    async with transaction(sessions) as session:
+        await session.execute(
+            sa.update(StaffSession)
+            .where(col(StaffSession.user_id) == browser.user.id)
+            .values(
+                reauthenticated_at=sa.func.app_now()
+                - sa.func.make_interval(0, 0, 0, 0, 0, minutes)
+            )
+        )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def boss(app: FastAPI, sessions: Sessions) -> AsyncIterator[Browser]:
+    hashed = await passwords.hash(PASSWORD)
+    browser = await signed_in(app, sessions, Role.ADMIN, password_hash=hashed)
+    await age(sessions, browser)
+    yield browser
+
+
+async def held(sessions: Sessions, user_id: object) -> set[Role]:
+    async with transaction(sessions) as session:
+        query = select(RoleGrant.role).where(
+            col(RoleGrant.user_id) == user_id, col(RoleGrant.revoked_at).is_(None)
+        )
+        return set((await session.exec(query)).all())
+
+
+@pytest.mark.parametrize("path", FRESH)
+async def test_every_such_command_asks_a_stale_session_first(
+    app: FastAPI, sessions: Sessions, path: str
+) -> None:
+    browser = await signed_in(app, sessions, FRESH[path])
+    await age(sessions, browser)
+    path = path.replace("{pk}", NOBODY_ID)
+    asked = await browser.post(path, reason=WHY)
+    assert asked.status_code == 403
+    assert "Подтвердите, что это вы" in asked.text
+    script = await browser.post(path, reason=WHY, _headers=SCRIPT)
+    assert (script.status_code, script.json()["code"]) == (403, "reauth_required")
+
+
+async def test_thirty_minutes_are_fresh_and_no_more(
+    app: FastAPI, sessions: Sessions
+) -> None:
+    browser = await signed_in(app, sessions, Role.FINANCE)
+    await age(sessions, browser, 29)
+    assert (await browser.post("/me/second-factor/off")).status_code == 404
+    await age(sessions, browser, 30)
+    assert (await browser.post("/me/second-factor/off")).status_code == 403
+
+
+async def test_the_password_lets_go_on_with_everything_that_was_typed(
+    sessions: Sessions, boss: Browser
+) -> None:
+    async with transaction(sessions) as session:
+        other = await factories.person(session, Role.PATIENT)
+    path, typed = f"/users/{other.id}/grant", {"role": "doctor", "reason": WHY}
+    onward = f"/admin/users/details/{other.id}"
+    asked = await boss.post(path, **typed, next=onward)
+    shown = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', asked.text))
+    shown = {name: html.unescape(value) for name, value in shown.items()}
+    assert shown == typed | {"next": onward, "csrf_token": boss.csrf}
+    assert await held(sessions, other.id) == {Role.PATIENT}
+    wrong = await boss.post(path, **shown, own_password="nobody's")
+    assert wrong.status_code == 403
+    assert "Пароль или код неверен" in wrong.text
+    assert await held(sessions, other.id) == {Role.PATIENT}
+    shown["role"] = "dispatcher"
+    right = await boss.post(path, **shown, own_password=PASSWORD)
+    assert (right.status_code, right.headers["location"]) == (303, onward)
+    async with transaction(sessions) as session:
+        query = sa.select(col(AuditEvent.action), sa.cast(AuditEvent.data, sa.Text))
+        lines = (await session.execute(query)).all()
+    names = [name for name, _ in lines]
+    assert {"staff.reauthenticated", "staff.reauthentication_refused"} <= set(names)
+    assert PASSWORD not in str(lines)
+    again = await boss.post(path, **typed)
+    assert again.status_code == 303
+
+
+async def test_guessing_the_password_there_is_limited(
+    sessions: Sessions, boss: Browser
+) -> None:
+    path = f"/users/{NOBODY_ID}/grant"
+    codes = [
+        (await boss.post(path, own_password="wrong")).status_code for _ in range(11)
+    ]
+    assert codes == [403] * 10 + [429]
+    late = await boss.post(path, own_password=PASSWORD, _headers=SCRIPT)
+    assert late.json()["code"] == "too_many_requests"
+
+
+async def test_whoever_has_a_second_factor_shows_it_as_well(
+    sessions: Sessions, boss: Browser
+) -> None:
+    phone, _ = await enrol(boss, sessions)
+    boss.csrf = await csrf(boss)
+    await age(sessions, boss)
+    async with transaction(sessions) as session:
+        await clock.shift(session, 300)
+    await age(sessions, boss)
+    path = f"/users/{NOBODY_ID}/grant"
+    fields = {"role": "doctor", "reason": WHY, "own_password": PASSWORD}
+    assert 'name="own_code"' in (await boss.post(path, **fields)).text
+    wrong = await boss.post(path, **fields, own_code="000000")
+    assert wrong.status_code == 403
+    right = await boss.post(path, **fields, own_code=await phone.code())
+    assert right.status_code in {303, 404}
+    assert "Подтвердите" not in right.text

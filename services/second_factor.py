@@ -19,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import RecoveryCode, TotpSecret, User
 from services import audit, clock, rate_limits, roles, sealing, staff_sessions
 from services.actor import Actor
-from services.errors import Conflict, Forbidden, NotFound
+from services.errors import Conflict, DomainError, Forbidden, NotFound
 from services.notifications import Notice, notify
 from services.permissions import Permission, demand
 from services.rate_limits import FIVE_MINUTES, HOUR, Limit
@@ -40,10 +40,10 @@ class AlreadyEnrolled(Conflict):
     text = "The second factor is set up already."
 
 
-class WrongCode(Forbidden):
+class WrongCode(DomainError):
     """The code fits no step of the clock that may still be used, and no recovery code."""
 
-    code = "wrong_code"
+    code, status = "wrong_code", 422
     text = "The code is wrong or was used already."
 
 

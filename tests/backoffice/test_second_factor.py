@@ -41,12 +41,16 @@ class Phone:
         found = re.search(r'class="secret" translate="no">([A-Z2-7 ]+)<', page)
         assert found is not None
         self.app, self.sessions = pyotp.TOTP(found[1].replace(" ", "")), sessions
+        self.ahead = 0
 
     async def code(self) -> str:
-        """The code of a step that nobody used yet."""
+        """A code not used yet; there are two, as a step ahead is accepted too."""
         async with transaction(self.sessions) as session:
-            await clock.shift(session, 60)
-            return self.app.at(await clock.now(session))
+            now = await clock.now(session)
+        code = self.app.at(now, counter_offset=self.ahead)
+        self.ahead += 1
+        assert self.ahead <= 2
+        return code
 
 
 async def enrol(browser: Browser, sessions: Sessions) -> tuple[Phone, list[str]]:
@@ -138,7 +142,7 @@ async def test_a_code_seen_over_the_shoulder_is_worth_nothing(
             first, second = await knock(mine, user), await knock(theirs, user)
             assert (await first.post(f"{HERE}/check", code=typed)).status_code == 303
             again = await second.post(f"{HERE}/check", code=typed)
-            assert again.status_code == 403
+            assert again.status_code == 422
             assert "Код неверен" in again.text
     assert "second_factor.refused" in await actions(sessions)
 
@@ -149,8 +153,8 @@ async def test_guessing_stops_after_five_tries_even_for_the_right_code(
     user = await member(sessions)
     async with anonymous(app) as client:
         phone, _ = await enrol(await knock(client, user), sessions)
-        async with transaction(sessions) as session:
-            await clock.shift(session, 700)
+    async with transaction(sessions) as session:
+        await session.execute(sa.text("DELETE FROM rate_limit"))
     async with anonymous(app) as client:
         half = await knock(client, user)
         codes = [
@@ -158,7 +162,7 @@ async def test_guessing_stops_after_five_tries_even_for_the_right_code(
             for _ in range(5)
         ]
         late = await half.post(f"{HERE}/check", code=phone.app.now())
-    assert codes == [403] * 5
+    assert codes == [422] * 5
     assert late.status_code == 429
     assert int(late.headers["retry-after"]) > 0
     assert (await actions(sessions)).count("second_factor.refused") == 5

@@ -12,6 +12,7 @@ from sqladmin import Admin
 from sqladmin.authentication import login_required
 from sqladmin.i18n import I18nConfig, LocaleMiddleware
 from sqlalchemy.exc import StatementError
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -24,6 +25,7 @@ from backoffice.flush_guard import console_sessions
 from backoffice.guard import ForgeryGuard, StaffSessions
 from backoffice.home import home_context
 from backoffice.menu import VIEWS
+from services import console_notices
 from services import flashes as waiting
 from services.config import Profile, Settings
 from services.edges import in_transaction
@@ -131,9 +133,14 @@ def csrf_field(request: Request) -> Markup:
 async def flashes(request: Request) -> list[dict[str, Any]]:
     """Take the messages that wait for this session's next page."""
     staff = getattr(request.state, "staff", None)
-    if staff is None or not staff.has_flashes:
+    if staff is None or not (staff.has_flashes or staff.has_notices):
         return []
-    return await in_transaction(
-        request.app.state.sessions,
-        lambda session: waiting.take(session, staff.session_id),
-    )
+
+    async def take(session: AsyncSession) -> list[dict[str, Any]]:
+        told = await console_notices.take(session, staff)
+        notices = [
+            {"kind": "info", "text": each.text.text, "stays": True} for each in told
+        ]
+        return [*await waiting.take(session, staff.session_id), *notices]
+
+    return await in_transaction(request.app.state.sessions, take)

@@ -75,6 +75,27 @@ async def _doctors(session: AsyncSession) -> Sequence[Tile]:
     ]
 
 
+async def _applications(session: AsyncSession) -> Sequence[Tile]:
+    counts = await figures.applications(session)
+    waiting, changes = counts["applications"], counts["changes"]
+    here = "/admin/applications"
+    return [
+        Tile(
+            str(waiting),
+            gettext("Waiting applications"),
+            here,
+            "is-warn" if waiting else "",
+        ),
+        Tile(str(counts["days"]), gettext("Waiting longest, days"), here),
+        Tile(
+            str(changes),
+            gettext("Waiting changes of profiles"),
+            "/admin/profile-changes",
+            "is-warn" if changes else "",
+        ),
+    ]
+
+
 async def _clinics(session: AsyncSession) -> Sequence[Tile]:
     count = await figures.clinics(session)
     return [Tile(str(count), gettext("Clinics"), "/admin/clinics/list?active=yes")]
@@ -97,6 +118,7 @@ Figures = Callable[[AsyncSession], Awaitable[Sequence[Tile]]]
 SECTIONS: Mapping[Permission, tuple[str, Figures]] = {
     Permission.BOOKING_READ: ("Calls", _calls),
     Permission.BOOKING_FINANCE_READ: ("Calls and prices", _money),
+    Permission.APPLICATION_REVIEW: ("Applications", _applications),
     Permission.DOCTOR_READ: ("Doctors", _doctors),
     Permission.CLINIC_READ: ("Clinics", _clinics),
     Permission.USER_READ: ("Users and staff", _people),

@@ -14,7 +14,9 @@ from backoffice.documents import DocumentFiles
 from backoffice.finance import FinanceView
 from backoffice.journal import JournalView
 from backoffice.new_call import NewCall
+from backoffice.notices import NotificationsView, NotificationTexts, OwnNotices
 from backoffice.own_sessions import OwnSessions
+from backoffice.patient_access import PatientAccess
 from backoffice.preferences import Preferences
 from backoffice.price_list import PriceListView
 from backoffice.profile_changes import ProfileChanges
@@ -39,10 +41,14 @@ VIEWS: tuple[type[Any], ...] = (
     UsersView,
     NewStaff,
     JournalView,
+    NotificationsView,
     ConsentTexts,
     SettingsPage,
     Preferences,
     OwnPassword,
     OwnSessions,
+    OwnNotices,
+    NotificationTexts,
+    PatientAccess,
     SecondFactor,
 )

@@ -43,6 +43,11 @@ class Notification(Table, table=True):
         sa.CheckConstraint("attempts >= 0", name="attempts_not_negative"),
         sa.Index("ix_notification_user_id_created_at", "user_id", "created_at"),
         sa.Index(
+            "ix_notification_unread",
+            "user_id",
+            postgresql_where=sa.text("channel = 'console' AND read_at IS NULL"),
+        ),
+        sa.Index(
             "ix_notification_waiting",
             "next_try_at",
             postgresql_where=sa.text("status = 'queued'"),

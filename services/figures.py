@@ -9,12 +9,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import (
     Booking,
     ClinicProfile,
+    DoctorApplication,
     DoctorProfile,
     DoctorState,
+    ProfileChange,
     RoleGrant,
     User,
 )
 from models.booking import ACTIVE, Status
+from models.doctor_application import ApplicationStatus
+from models.profile_change import ChangeStatus
 from models.role_grant import STAFF_ROLES
 
 # Midnight in Moscow, by the database's clock.
@@ -75,6 +79,25 @@ async def doctors(session: AsyncSession) -> Mapping[str, int]:
         "all": await session.scalar(profile) or 0,
         "on_duty": await session.scalar(duty.where(col(DoctorState.on_duty))) or 0,
         "ending": await session.scalar(profile.where(ends < MONTH_AHEAD)) or 0,
+    }
+
+
+async def applications(session: AsyncSession) -> Mapping[str, int]:
+    """What waits for a curator, and for how many days the longest has waited."""
+    state, since = col(DoctorApplication.status), col(DoctorApplication.submitted_at)
+    waited = sa.func.app_now() - sa.func.min(since)
+    days = sa.cast(sa.func.extract("day", waited), sa.Integer)
+    waiting = sa.select(sa.func.count(), days).where(
+        state == ApplicationStatus.SUBMITTED
+    )
+    count, longest = (await session.execute(waiting)).one()
+    changes = sa.select(sa.func.count()).where(
+        col(ProfileChange.status) == ChangeStatus.PENDING
+    )
+    return {
+        "applications": count,
+        "days": longest or 0,
+        "changes": await session.scalar(changes) or 0,
     }
 
 

@@ -141,6 +141,13 @@ def demand_known(kind: str) -> None:
     TEXTS[kind]
 
 
+SAMPLE_FACTS: Mapping[str, Any] = {
+    "day": "2027-03-01",
+    "doctor": "Орлов Д. А.",
+    "document": DocumentKind.LICENCE,
+}
+
+
 def render(
     kind: str,
     locale: str,
@@ -158,6 +165,11 @@ def render(
         return Rendered(
             gettext(str.__str__(text.subject)), gettext(str.__str__(body), **values)
         )
+
+
+def sample(kind: str, locale: str, *, short: bool = False) -> Rendered:
+    """A text as a reader would see it, with made-up facts, for a preview."""
+    return render(kind, locale, SAMPLE_FACTS, "…", short=short)
 
 
 def needs_secret(kind: str) -> bool:

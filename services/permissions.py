@@ -62,6 +62,7 @@ class Permission(StrEnum):
     CLINIC_INVITE = "clinic.invite"
     CONSENT_EDIT = "consent.edit"
     SECOND_FACTOR_RESET = "second_factor.reset"
+    NOTIFICATION_READ = "notification.read"
     NOTIFICATION_RETRY = "notification.retry"
     CONSOLE_USE = "console.use"
     MAINTENANCE = "maintenance"
@@ -111,6 +112,7 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.CLINIC_INVITE: frozenset({CURATOR, ADMIN}),
     Permission.CONSENT_EDIT: frozenset({ADMIN}),
     Permission.SECOND_FACTOR_RESET: frozenset({ADMIN}),
+    Permission.NOTIFICATION_READ: frozenset({ADMIN}),
     Permission.NOTIFICATION_RETRY: frozenset({ADMIN}),
     Permission.CONSOLE_USE: frozenset({DISPATCHER, CURATOR, FINANCE, ADMIN}),
     Permission.MAINTENANCE: frozenset({SYSTEM}),

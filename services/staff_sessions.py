@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Role, RoleGrant, StaffSession, TotpSecret, User
+from models import Notification, Role, RoleGrant, StaffSession, TotpSecret, User
+from models.notification import NotificationChannel
 from models.role_grant import STAFF_ROLES
 from services import audit, clock
 from services.actor import SYSTEM_ID, Actor, Via
@@ -27,6 +28,12 @@ HALF_LIFE = timedelta(minutes=15)
 FRESH = timedelta(minutes=30)
 ENROLLED = sa.exists().where(
     col(TotpSecret.user_id) == col(User.id), col(TotpSecret.confirmed_at).is_not(None)
+)
+
+UNREAD = sa.exists().where(
+    col(Notification.user_id) == col(User.id),
+    col(Notification.channel) == NotificationChannel.CONSOLE,
+    col(Notification.read_at).is_(None),
 )
 
 
@@ -53,6 +60,7 @@ class Staff:
     must_change_password: bool
     touch_due: bool
     has_flashes: bool
+    has_notices: bool
     by_provider: bool
     enrolled: bool
     step: Step | None
@@ -166,6 +174,7 @@ async def find(session: AsyncSession, token: str, idle_minutes: int) -> Staff | 
             User,
             col(RoleGrant.role),
             col(StaffSession.last_seen_at) < now - TOUCH_EVERY,
+            UNREAD,
             ENROLLED,
             sa.func.coalesce(col(StaffSession.reauthenticated_at) > now - FRESH, False),
         )
@@ -191,6 +200,7 @@ def _staff(
     user: User,
     role: Role,
     touch_due: bool,
+    has_notices: bool,
     enrolled: bool,
     fresh: bool,
 ) -> Staff:
@@ -209,6 +219,7 @@ def _staff(
         and not staff_session.by_provider,
         touch_due=touch_due,
         has_flashes=bool(staff_session.flashes),
+        has_notices=has_notices,
         by_provider=staff_session.by_provider,
         enrolled=enrolled,
         step=_step(enrolled, staff_session.second_factor_at is not None),

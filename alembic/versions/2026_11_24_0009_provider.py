@@ -1,4 +1,4 @@
-"""Sessions that began at a provider of identities.
+"""Sessions that began at a provider of identities; notices not seen yet.
 
 Revision 0009, after 0008.
 """
@@ -17,7 +17,14 @@ def upgrade() -> None:
         "by_provider", sa.Boolean(), server_default=sa.false(), nullable=False
     )
     op.add_column("staff_session", column)
+    op.create_index(
+        "ix_notification_unread",
+        "notification",
+        ["user_id"],
+        postgresql_where=sa.text("channel = 'console' AND read_at IS NULL"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_notification_unread", table_name="notification")
     op.drop_column("staff_session", "by_provider")

@@ -6,7 +6,8 @@ function closeToasts() {
   for (const toast of document.querySelectorAll("[data-toast]")) {
     const remove = () => toast.remove();
     toast.querySelector("[data-close]").addEventListener("click", remove);
-    if (!toast.classList.contains("is-error")) setTimeout(remove, TOAST_MS);
+    const stays = toast.dataset.toast === "stays" || toast.classList.contains("is-error");
+    if (!stays) setTimeout(remove, TOAST_MS);
   }
 }
 

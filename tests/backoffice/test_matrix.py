@@ -31,6 +31,7 @@ LISTS = {
     "clinics": (HR | {D}, HR | {D}, HR, HR),
     "prices": (frozenset({A, D, F}), NOBODY, frozenset({A, F}), frozenset({A, F})),
     "users": (ADMINS, ADMINS, NOBODY, NOBODY),
+    "notifications": (ADMINS, ADMINS, NOBODY, NOBODY),
     "journal": (ADMINS, ADMINS, NOBODY, NOBODY),
 }
 PAGES = {
@@ -43,6 +44,11 @@ PAGES = {
     "POST /me/sessions/{pk}/end": EVERYBODY,
     "POST /me/sessions/end-others": EVERYBODY,
     "POST /me/language": EVERYBODY,
+    "GET /me/notices": EVERYBODY,
+    "GET /notification-texts": ADMINS,
+    "POST /notifications/{pk}/retry": ADMINS,
+    "GET /users/{pk}/access": ADMINS,
+    "GET /users/{pk}/access.csv": ADMINS,
     "GET /me/second-factor": EVERYBODY,
     "POST /me/second-factor/begin": EVERYBODY,
     "POST /me/second-factor/confirm": EVERYBODY,
@@ -228,7 +234,16 @@ async def test_the_menu_shows_each_role_its_own(
     app: FastAPI, sessions: Sessions
 ) -> None:
     shown = {
-        A: {"doctors", "clinics", "prices", "users", "journal", "consents", "settings"},
+        A: {
+            "doctors",
+            "clinics",
+            "prices",
+            "users",
+            "journal",
+            "notifications",
+            "consents",
+            "settings",
+        },
         C: {"applications", "doctors", "clinics"},
         D: {"board", "calls", "doctors", "clinics", "prices"},
         F: {"calls-finance", "prices"},

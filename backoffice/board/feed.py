@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.board import paint, reading
 from backoffice.board.shapes import CallFacts, Counts, DoctorFacts, Facts, Snapshot
-from services import staff_sessions
+from services import living_sessions
 from services.clock import MOSCOW
 from services.database import Sessions
 from services.edges import transaction
@@ -260,7 +260,7 @@ class Feed:
         """End the streams whose sessions have ended, and forget colleagues who left."""
         wanted = {client.session_id for client in self.clients}
         async with transaction(self._sessions) as session:
-            living = await staff_sessions.living(session, wanted)
+            living = await living_sessions.living(session, wanted)
             watchers = await reading.watchers(session)
         for client in self.clients:
             if client.session_id not in living:

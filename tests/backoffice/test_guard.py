@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from backoffice.guard import cookie_name
 from models import Role, StaffSession
-from services import staff_sessions
+from services import living_sessions
 from services.database import Sessions
 from services.edges import transaction
 from tests.backoffice.browser import OURS, SCRIPT, Browser, anonymous, session_of
@@ -184,10 +184,10 @@ async def test_live_sessions_are_told_from_ended_ones(
 ) -> None:
     async with transaction(sessions) as session:
         ids = set((await session.scalars(sa.select(col(StaffSession.id)))).all())
-        assert await staff_sessions.living(session, ids) == ids
+        assert await living_sessions.living(session, ids) == ids
     await update(engine, "UPDATE app_user SET blocked_at = app_now()")
     async with transaction(sessions) as session:
-        assert await staff_sessions.living(session, ids) == set()
+        assert await living_sessions.living(session, ids) == set()
 
 
 async def test_two_browsers_of_one_person_have_tokens_of_their_own(

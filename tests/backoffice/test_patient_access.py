@@ -10,11 +10,12 @@ from sqlmodel import col
 
 from models import AuditEvent, User
 from models.document import DocumentKind
-from services import csv_export
+from services import applications, csv_export
 from services.database import Sessions
 from services.edges import transaction
 from services.sensitive_reads import journal_read
 from tests import factories
+from tests.applicants import facts
 from tests.backoffice.browser import Browser
 
 
@@ -36,6 +37,8 @@ async def test_calls_claimed_accounts_and_documents_count_and_others_do_not(
             await factories.patient(session),
         )
         old = await factories.patient(session, phone=None, merged_into=patient.id)
+        own = factories.as_patient(patient)
+        await applications.save(session, own, await facts(session))
         call = await factories.booking(session, patient)
         strange = await factories.booking(session, other)
         paper = await factories.document(session, patient, DocumentKind.PASSPORT)

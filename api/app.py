@@ -34,6 +34,7 @@ from api import (
     uploads,
     verifications,
     visits,
+    working_plan,
 )
 from api.front import Front
 from api.idempotency import KEY_PATTERN
@@ -62,6 +63,7 @@ ROUTERS: Sequence[APIRouter] = (
     sign_ins.router,
     doctor_application.router,
     doctor_profile.router,
+    working_plan.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 

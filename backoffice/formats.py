@@ -6,6 +6,8 @@ from typing import Any
 
 from babel import dates, numbers
 
+from models import ShiftException
+from services import shifts
 from services.clock import MOSCOW
 from services.i18n import current_locale
 from services.words import label
@@ -50,6 +52,18 @@ def day(value: date | None) -> str:
     return dates.format_date(value, "medium", locale=current_locale())
 
 
+def weekday(value: date) -> str:
+    """A day of these weeks: «вт, 24 нояб.»."""
+    pattern = "EEE, d MMM" if current_locale() == "ru" else "EEE, MMM d"
+    return dates.format_date(value, pattern, locale=current_locale())
+
+
+def hours_on(row: ShiftException) -> str:
+    """The hours of a single day, empty for a day off: «09:00–17:00»."""
+    found = shifts.stretch_on(row)
+    return f"{found.starts_at:%H:%M}–{found.ends_at:%H:%M}" if found else ""
+
+
 def phone(value: str | None) -> str:
     """A Russian number in groups, another as it is: «+7 916 204-18-37»."""
     if value is None:
@@ -65,6 +79,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "full_moment": full_moment,
     "clock_time": clock_time,
     "day": day,
+    "weekday": weekday,
+    "hours_on": hours_on,
     "phone": phone,
     "label": label,
 }

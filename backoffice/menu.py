@@ -24,6 +24,7 @@ from backoffice.second_factor import SecondFactor
 from backoffice.settings_page import SettingsPage
 from backoffice.staff_pages import NewStaff, OwnPassword
 from backoffice.users import UsersView
+from backoffice.working_plans import Holidays, WorkingPlans
 
 VIEWS: tuple[type[Any], ...] = (
     Board,
@@ -35,6 +36,8 @@ VIEWS: tuple[type[Any], ...] = (
     ProfileChanges,
     DoctorsView,
     DoctorForm,
+    WorkingPlans,
+    Holidays,
     DocumentFiles,
     ClinicsView,
     PriceListView,

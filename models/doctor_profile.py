@@ -68,6 +68,9 @@ class DoctorProfile(Table, table=True):
     home_district: str | None = Field(default=None, max_length=80)
     home_latitude: float | None = Field(default=None)
     home_longitude: float | None = Field(default=None)
+    duty_by_plan: bool = Field(
+        default=False, sa_column_kwargs={"server_default": sa.false()}
+    )
     rating: Decimal | None = Field(default=None, sa_type=sa.Numeric(3, 2))
     approved_at: datetime | None = stamp()
     suspended_at: datetime | None = stamp()

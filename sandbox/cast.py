@@ -12,6 +12,7 @@ from models.booking_words import CallType
 from models.patient_profile import BloodType
 from models.role_grant import Role
 from models.specialization import Specialization
+from sandbox import rota
 from sandbox.city import Door, door
 from sandbox.complaints import DEMAND
 from sandbox.history import Caller, Cast
@@ -207,6 +208,9 @@ def _doctor(
     # Whoever signs in as the doctor of the demo begins the shift themselves.
     working = email is None and chance.random() < ON_DUTY
     _state(city, chance, user_id, home, now, working=working)
+    # The demo's own doctor keeps no plan, so that nothing moves their duty.
+    for shift in rota.week(human.number, now, working=working) if email is None else ():
+        city.add("shift", doctor_id=user_id, **shift)
 
 
 def _state(

@@ -21,6 +21,7 @@ ORDER = (
     "role_grant",
     "doctor_profile",
     "doctor_state",
+    "shift",
     "patient_profile",
     "address",
 )
@@ -42,7 +43,7 @@ async def load_people(session: AsyncSession, city: City) -> None:
     """Copy the people, the price list and the streets."""
     await bulk_loader.be_patient(session)
     for table in ORDER:
-        await bulk_loader.copy_rows(session, table, city.rows[table])
+        await bulk_loader.copy_rows(session, table, city.rows.get(table, []))
     rows = [{"id": uuid7(), **vars(street)} for street in streets()]
     await bulk_loader.copy_rows(session, "street", rows)
     await bulk_loader.analyze(session, *ORDER, "street")

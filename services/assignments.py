@@ -224,6 +224,7 @@ async def _plan(step: Step, doctor: Doctor, planned_start: datetime | None) -> P
         booking.stop_id,
         await planning.visit_minutes(step.session, booking),
         step.now,
+        doctor.hours,
     )
     if planned_start is None:
         plan = day.earliest(max(step.now, booking.wanted_from or step.now))
@@ -236,6 +237,9 @@ async def _plan(step: Step, doctor: Doctor, planned_start: datetime | None) -> P
         raise _busy(clash, day.earliest(planned_start or step.now))
     if planned_start is None and _too_late(booking, plan):
         wanted = day.at(max(step.now, booking.wanted_from or step.now))
+        eligibility.refuse(
+            eligibility.reasons_against(doctor, booking, wanted, step.now)
+        )
         raise _busy(day.clash(wanted), plan)
     return plan
 

@@ -20,23 +20,37 @@ _ABLE = """
   AND p.specializations @> ARRAY[CAST(%(specialization)s AS varchar)]
   AND least(p.licence_expires_on, p.documents_valid_until) >= CAST(%(day)s AS date)
   AND p.user_id <> %(patient_id)s AND p.user_id <> ALL(CAST(%(declined)s AS uuid[]))"""
-_AT_WORK = "(CAST(%(later)s AS boolean) OR coalesce(s.on_duty, false))"
+# Sooner visits are for doctors on duty. For later ones a shift has to touch the
+# wanted hours; days that an exception speaks of are left to the exact check.
+_AT_WORK = """
+  CASE WHEN NOT CAST(%(later)s AS boolean) THEN coalesce(s.on_duty, false)
+  ELSE EXISTS (
+    SELECT FROM shift w
+    JOIN unnest(CAST(%(weekdays)s AS int[]), CAST(%(lows)s AS int[]),
+                CAST(%(highs)s AS int[])) AS slot (weekday, low, high)
+      ON slot.weekday = w.weekday
+    WHERE w.doctor_id = p.user_id
+      AND extract(epoch FROM w.starts_at) / 60 BETWEEN slot.low - w.minutes AND slot.high
+  ) OR NOT EXISTS (SELECT FROM shift w WHERE w.doctor_id = p.user_id)
+    OR p.user_id IN (SELECT e.doctor_id FROM shift_exception e
+                     WHERE e.day = ANY(CAST(%(days)s AS date[])))
+  END"""
 
 _NEAREST = f"""
 near AS MATERIALIZED (
   SELECT s.doctor_id FROM doctor_state s
   JOIN doctor_profile p ON p.user_id = s.doctor_id
-  WHERE s.latitude IS NOT NULL AND (CAST(%(later)s AS boolean) OR s.on_duty) AND {_ABLE}
+  WHERE s.latitude IS NOT NULL AND ({_AT_WORK}) AND {_ABLE}
   ORDER BY {_POSITION} <-> {_CALL} LIMIT {LOOKED_AT}
 ), homes AS MATERIALIZED (
   SELECT p.user_id FROM doctor_profile p
   WHERE p.home_latitude IS NOT NULL AND {_ABLE}
   ORDER BY {_HOME} <-> {_CALL} LIMIT {LOOKED_AT}
 ), at_home AS (
-  SELECT h.user_id AS doctor_id FROM homes h
+  SELECT p.user_id AS doctor_id FROM homes p
   LEFT JOIN LATERAL (SELECT s.latitude, s.on_duty FROM doctor_state s
-                     WHERE s.doctor_id = h.user_id OFFSET 0) s ON true
-  WHERE s.latitude IS NULL AND {_AT_WORK}
+                     WHERE s.doctor_id = p.user_id OFFSET 0) s ON true
+  WHERE s.latitude IS NULL AND ({_AT_WORK})
 ), neighbours AS MATERIALIZED (
   SELECT s.doctor_id FROM doctor_state s WHERE s.latitude IS NOT NULL
   ORDER BY {_POSITION} <-> {_CALL} LIMIT {NEIGHBOURS}
@@ -47,7 +61,7 @@ _ANYWHERE = f"""
 near AS MATERIALIZED (
   SELECT p.user_id AS doctor_id FROM doctor_profile p
   LEFT JOIN doctor_state s ON s.doctor_id = p.user_id
-  WHERE {_AT_WORK} AND {_ABLE}
+  WHERE ({_AT_WORK}) AND {_ABLE}
   ORDER BY p.rating DESC NULLS LAST, p.user_id LIMIT {LOOKED_AT}
 ), at_home AS (
   SELECT doctor_id FROM near LIMIT 0
@@ -102,7 +116,8 @@ SELECT c.*, u.first_name, u.last_name, u.middle_name,
   u.blocked_at IS NOT NULL AS blocked,
   c.doctor_id = ANY(CAST(%(declined)s AS uuid[])) AS declined,
   c.doctor_id IN (SELECT doctor_id FROM seen) AS seen,
-  granted.has_role, work.today, work.last_end, work.declines, plans.busy
+  granted.has_role, work.today, work.last_end, work.declines, plans.busy,
+  weekly.week, special.days
 FROM short c
 JOIN app_user u ON u.id = c.doctor_id
 CROSS JOIN LATERAL (
@@ -126,6 +141,13 @@ CROSS JOIN LATERAL (
   FROM assignment a JOIN booking b ON b.id = a.booking_id
   WHERE a.doctor_id = c.doctor_id AND a.released_at IS NULL
     AND a.booking_id <> %(booking_id)s) AS plans
+CROSS JOIN LATERAL (
+  SELECT json_agg(json_build_array(w.weekday, w.starts_at, w.minutes)) AS week
+  FROM shift w WHERE w.doctor_id = c.doctor_id) AS weekly
+CROSS JOIN LATERAL (
+  SELECT json_agg(json_build_array(e.day, e.starts_at, e.minutes)) AS days
+  FROM shift_exception e WHERE e.doctor_id = c.doctor_id
+    AND e.day >= CAST(%(midnight)s AS date) - 1) AS special
 """
 
 # The call itself; the name of the setting is put together here as
@@ -137,7 +159,9 @@ SELECT b.id, b.patient_id, b.call_type, b.specialization, b.latitude, b.longitud
   (SELECT CAST(value AS int) FROM setting
    WHERE key = 'visit_minutes.' || b.call_type || '.' || b.specialization) AS minutes,
   ARRAY(SELECT a.doctor_id FROM assignment a
-        WHERE a.booking_id = b.id AND a.outcome = 'declined') AS declined
+        WHERE a.booking_id = b.id AND a.outcome = 'declined') AS declined,
+  (SELECT json_agg(h.day) FROM holiday h
+   WHERE h.day >= CAST(timezone('Europe/Moscow', app_now()) AS date) - 1) AS holidays
 FROM booking b JOIN app_user u ON u.id = b.patient_id
 WHERE b.id = %(booking_id)s
 """

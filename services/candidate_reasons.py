@@ -97,6 +97,7 @@ class Call:
     visit_minutes: int
     locale: str
     declined: tuple[uuid.UUID, ...]
+    holidays: tuple[str, ...] = ()
 
     @property
     def base(self) -> datetime:

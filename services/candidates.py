@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,17 +24,22 @@ from services.candidate_query import (
 )
 from services.candidate_reasons import Call, Facts, Mark
 from services.clock import MOSCOW
-from services.eligibility import (
-    DUTY_NEEDED_WITHIN,
-    Doctor,
-    Reason,
-    reasons_against,
-)
+from services.eligibility import Doctor, Reason, reasons_against
 from services.errors import NotFound
 from services.permissions import Permission, demand
-from services.planning import Busy, Day, Point, distance_km, point
+from services.planning import (
+    DUTY_NEEDED_WITHIN,
+    Busy,
+    Day,
+    Point,
+    distance_km,
+    point,
+)
+from services.working_hours import DAY
+from services.working_plans import hours_from
 
 SHOWN = 20
+LONGEST_SLOT = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,8 @@ async def candidates(
     rows = await direct.fetch_all(session, statement, _parameters(call, name))
     able, refused = [], []
     for row in rows:
-        doctor, day = _doctor(row), _day(row, call)
+        doctor = _doctor(row, call)
+        day = _day(row, call, doctor)
         plan = day.earliest(call.base)
         reasons = reasons_against(doctor, call, plan, call.now)
         if not reasons:
@@ -127,6 +133,7 @@ async def _call(session: AsyncSession, booking_id: uuid.UUID) -> Call:
         visit_minutes=minutes,
         locale=row.locale,
         declined=tuple(row.declined),
+        holidays=tuple(row.holidays or ()),
     )
 
 
@@ -148,7 +155,29 @@ def _parameters(call: Call, name: str | None) -> dict[str, Any]:
         "midnight": midnight,
         "week_ago": midnight - timedelta(days=7),
         "name": _pattern(name),
+        **_slots(call),
         "weighed": WEIGHED + NEIGHBOURS + (NAMED if name else 0),
+    }
+
+
+def _slots(call: Call) -> dict[str, Any]:
+    """The wanted hours as minutes of the days on which a shift for them may begin."""
+    length = timedelta(minutes=call.visit_minutes)
+    closes = max(call.wanted_to or call.base, call.base + length)
+    closes = min(closes, call.base + LONGEST_SLOT)
+    day, last = (each.astimezone(MOSCOW).date() for each in (call.base, closes))
+    day -= DAY
+    days = []
+    while day <= last:
+        days.append(day)
+        day += DAY
+    work = [each for each in days if each.isoformat() not in call.holidays]
+    starts = [datetime.combine(each, time(), MOSCOW) for each in work]
+    return {
+        "days": days,
+        "weekdays": [each.weekday() for each in work],
+        "lows": [int((call.base - each).total_seconds() // 60) for each in starts],
+        "highs": [int((closes - each).total_seconds() // 60) for each in starts],
     }
 
 
@@ -160,7 +189,7 @@ def _pattern(name: str | None) -> str:
     return f"%{words}%" if words else ""
 
 
-def _doctor(row: Any) -> Doctor:
+def _doctor(row: Any, call: Call) -> Doctor:
     return Doctor(
         doctor_id=row.doctor_id,
         approved=row.approved and row.has_role,
@@ -173,21 +202,19 @@ def _doctor(row: Any) -> Doctor:
         clinic_id=row.clinic_id,
         position=point(row.latitude, row.longitude),
         home=point(row.home_latitude, row.home_longitude),
+        hours=hours_from(row.week, row.days, call.holidays),
     )
 
 
-def _day(row: Any, call: Call) -> Day:
-    busy = [_busy(*turn) for turn in row.busy or ()]
-    origin = point(row.latitude, row.longitude) or point(
-        row.home_latitude, row.home_longitude
-    )
+def _day(row: Any, call: Call, doctor: Doctor) -> Day:
     return Day(
-        busy,
-        origin,
+        [_busy(*turn) for turn in row.busy or ()],
+        doctor.origin,
         call.point,
         call.stop_id,
         call.visit_minutes,
         call.now,
+        doctor.hours,
     )
 
 

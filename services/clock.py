@@ -1,6 +1,6 @@
 """The one clock: PostgreSQL's, which tests and the demo may set ahead."""
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -13,6 +13,11 @@ async def now(session: AsyncSession) -> datetime:
     """Ask the database for the present moment (aware, UTC)."""
     moment: datetime = await session.scalar(sa.select(sa.func.app_now()))  # type: ignore[assignment]
     return moment
+
+
+async def today(session: AsyncSession) -> date:
+    """The present day in Moscow."""
+    return (await now(session)).astimezone(MOSCOW).date()
 
 
 async def shift(session: AsyncSession, seconds: float) -> None:

@@ -17,6 +17,8 @@ from services.eligibility import lock_doctors
 from services.errors import Conflict, Forbidden, NotFound, VisitUnderWay
 from services.permissions import Permission, demand
 
+HAND, PLAN = "hand", "plan"
+
 
 async def set_duty(
     session: AsyncSession,
@@ -30,27 +32,29 @@ async def set_duty(
     """
     doctor_id = await _whose(session, actor, doctor_id)
     await lock_doctors(session, doctor_id)
-    if not on_duty and await _under_way(session, doctor_id):
+    if not on_duty and await under_way(session, doctor_id):
         raise VisitUnderWay
     if on_duty:
         await _demand_may_work(session, doctor_id)
-    await _switch(session, actor, doctor_id, on_duty)
+    await switch(session, actor, doctor_id, on_duty, HAND)
 
 
 async def stop(session: AsyncSession, actor: Actor, doctor_id: uuid.UUID) -> None:
     """End the work of a doctor whose papers ran out, unless a visit is under way."""
     await lock_doctors(session, doctor_id)
-    if not await _under_way(session, doctor_id):
-        await _switch(session, actor, doctor_id, False)
+    if not await under_way(session, doctor_id):
+        await switch(session, actor, doctor_id, False, HAND)
 
 
-async def _switch(
-    session: AsyncSession, actor: Actor, doctor_id: uuid.UUID, on_duty: bool
+async def switch(
+    session: AsyncSession, actor: Actor, doctor_id: uuid.UUID, on_duty: bool, by: str
 ) -> None:
+    """Set the duty of a doctor whose row the caller has locked; `by` hand or plan."""
     row = insert(DoctorState).values(
         id=uuid7(),
         doctor_id=doctor_id,
         on_duty=on_duty,
+        duty_by=by,
         duty_changed_at=await clock.now(session),
     )
     changed = await session.execute(
@@ -58,6 +62,7 @@ async def _switch(
             index_elements=["doctor_id"],
             set_={
                 "on_duty": row.excluded.on_duty,
+                "duty_by": row.excluded.duty_by,
                 "duty_changed_at": row.excluded.duty_changed_at,
             },
             where=col(DoctorState.on_duty) != row.excluded.on_duty,
@@ -65,7 +70,7 @@ async def _switch(
     )
     if changed.one_or_none() is not None:
         action = "doctor.on_duty" if on_duty else "doctor.off_duty"
-        audit.record(session, actor, action, "doctor", doctor_id)
+        audit.record(session, actor, action, "doctor", doctor_id, by=by)
         await live.announce(session, live.Topic.DOCTOR, doctor_id)
 
 
@@ -133,7 +138,8 @@ async def _demand_may_work(session: AsyncSession, doctor_id: uuid.UUID) -> None:
         raise Conflict("The doctor's licence or documents have run out.")
 
 
-async def _under_way(session: AsyncSession, doctor_id: uuid.UUID) -> bool:
+async def under_way(session: AsyncSession, doctor_id: uuid.UUID) -> bool:
+    """Whether the doctor is on the way to a patient or with one."""
     query = sa.exists().where(
         col(Assignment.doctor_id) == doctor_id,
         col(Assignment.released_at).is_(None),

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -25,9 +25,9 @@ from services import words
 from services.clock import MOSCOW
 from services.errors import DoctorNotEligible, NotFound
 from services.i18n import Lazy, gettext
-from services.planning import Plan, Point, point, point_of
-
-DUTY_NEEDED_WITHIN = timedelta(hours=2)
+from services.planning import DUTY_NEEDED_WITHIN, Plan, Point, point, point_of
+from services.working_hours import ALWAYS, Hours
+from services.working_plans import hours_of
 
 NOT_APPROVED = "not_approved"
 BLOCKED = "blocked"
@@ -35,6 +35,7 @@ WRONG_SPECIALIZATION = "wrong_specialization"
 LICENCE_EXPIRES = "licence_expires"
 DOCUMENTS_EXPIRE = "documents_expire"
 OFF_DUTY = "off_duty"
+OFF_SHIFT = "off_shift"
 OWN_CALL = "own_call"
 DECLINED = "declined"
 
@@ -45,6 +46,7 @@ TEXTS = {
     LICENCE_EXPIRES: Lazy("licence valid until {day}"),
     DOCUMENTS_EXPIRE: Lazy("documents valid until {day}"),
     OFF_DUTY: Lazy("off duty"),
+    OFF_SHIFT: Lazy("not their shift"),
     OWN_CALL: Lazy("their own call"),
     DECLINED: Lazy("declined this call"),
 }
@@ -85,6 +87,7 @@ class Doctor:
     clinic_id: uuid.UUID | None
     position: Point | None
     home: Point | None
+    hours: Hours = ALWAYS
 
     @property
     def valid_until(self) -> date:
@@ -133,7 +136,7 @@ async def load_doctor(
     row = (await session.execute(query)).one_or_none()
     if row is None:
         raise NotFound("There is no such doctor.")
-    return _doctor(*row)
+    return _doctor(*row, hours=await hours_of(session, doctor_id))
 
 
 def _doctor(
@@ -142,6 +145,8 @@ def _doctor(
     state: DoctorState | None,
     has_role: bool,
     declined: bool,
+    *,
+    hours: Hours,
 ) -> Doctor:
     return Doctor(
         doctor_id=user.id,
@@ -155,6 +160,7 @@ def _doctor(
         clinic_id=profile.clinic_id,
         position=point_of(state) if state is not None else None,
         home=point(profile.home_latitude, profile.home_longitude),
+        hours=hours,
     )
 
 
@@ -191,6 +197,10 @@ def reasons_against(
             Reason(DOCUMENTS_EXPIRE, (("day", documents),)),
         ),
         (soon and not doctor.on_duty, Reason(OFF_DUTY)),
+        (
+            not soon and not doctor.hours.cover(plan.opens, plan.closes),
+            Reason(OFF_SHIFT),
+        ),
         (doctor.doctor_id == booking.patient_id, Reason(OWN_CALL)),
         (doctor.declined, Reason(DECLINED)),
     )

@@ -35,7 +35,7 @@ WORKING = sa.and_(
 
 async def stop_expired(session: AsyncSession) -> None:
     """End the duty of everybody whose last valid day is over in Moscow."""
-    today = await _today(session)
+    today = await clock.today(session)
     query = (
         sa.select(col(DoctorState.doctor_id))
         .join(DoctorProfile, col(DoctorProfile.user_id) == col(DoctorState.doctor_id))
@@ -79,10 +79,6 @@ async def _tell(session: AsyncSession, user: User, ends: date, today: date) -> N
         dedup_key=f"curator {key}",
     )
     await notify_role(session, SYSTEM, Role.CURATOR, to_curators)
-
-
-async def _today(session: AsyncSession) -> date:
-    return (await clock.now(session)).astimezone(clock.MOSCOW).date()
 
 
 # Moscow is whole hours from UTC, so a run falls one minute after its midnight.

@@ -89,7 +89,11 @@ async def _around(
             col(DoctorProfile.approved_at).is_not(None),
             col(DoctorProfile.suspended_at).is_(None),
             col(DoctorProfile.specializations).contains([specialization.value]),
-            col(DoctorProfile.licence_expires_on) >= today,
+            sa.func.least(
+                col(DoctorProfile.licence_expires_on),
+                col(DoctorProfile.documents_valid_until),
+            )
+            >= today,
         )
         .order_by(distance)
         .limit(LOOKED_AT)

@@ -42,6 +42,8 @@ class Permission(StrEnum):
     DOCTOR_MANAGE = "doctor.manage"
     DOCTOR_BLOCK = "doctor.block"
     DOCTOR_DUTY = "doctor.duty"
+    PLAN_EDIT = "plan.edit"
+    HOLIDAY_EDIT = "holiday.edit"
     CLINIC_READ = "clinic.read"
     CLINIC_MANAGE = "clinic.manage"
     PATIENT_PROFILE_OWN = "patient.own_profile"
@@ -92,6 +94,8 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.DOCTOR_MANAGE: frozenset({CURATOR, ADMIN}),
     Permission.DOCTOR_BLOCK: frozenset({CURATOR, ADMIN}),
     Permission.DOCTOR_DUTY: frozenset({D, DISPATCHER}),
+    Permission.PLAN_EDIT: frozenset({D, DISPATCHER, CURATOR}),
+    Permission.HOLIDAY_EDIT: frozenset({CURATOR, ADMIN}),
     Permission.CLINIC_READ: frozenset({DISPATCHER, CURATOR, ADMIN}),
     Permission.CLINIC_MANAGE: frozenset({CURATOR, ADMIN}),
     Permission.PATIENT_PROFILE_OWN: frozenset({P}),

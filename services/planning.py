@@ -13,10 +13,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Assignment, Booking, DoctorState
 from services import settings
+from services.working_hours import ALWAYS, DAY, Hours
 
 EARTH_KM = 6371.0
 DETOUR, SPEED_KMH, GETTING_OUT_MINUTES = 1.4, 25.0, 5
 BLIND_TRAVEL_MINUTES = 30
+# Sooner windows are for doctors on duty, later ones for those whose shift it is.
+DUTY_NEEDED_WITHIN = timedelta(hours=2)
+# How far ahead the next shift is looked for.
+SHIFTS_AHEAD = timedelta(days=8)
 
 Point = tuple[float, float]
 
@@ -138,6 +143,7 @@ class Day:
     stop_id: uuid.UUID
     visit_minutes: int
     now: datetime
+    hours: Hours = ALWAYS
 
     def at(self, start: datetime) -> Plan:
         """Plan a visit at this very start, coming from the stop before it."""
@@ -155,20 +161,37 @@ class Day:
         return None
 
     def earliest(self, not_before: datetime) -> Plan:
-        """Find the first free start that is not before the given moment.
+        """Find the first free start inside the shifts, not before the moment.
 
-        A second call at a stop comes right after the first one there.
+        A second call at a stop comes right after the first one there. Where the
+        next days have no shift for it, the shifts are left out of account.
         """
         same_stop = [each.ends for each in self.busy if each.stop_id == self.stop_id]
         not_before = max([not_before, *same_stop])
         borders = [self.now, *(each.ends for each in self.busy)]
+        free = self._free(borders, not_before)
+        if not self.in_shift(free[0]):
+            shifts = self.hours.between(
+                max(self.now, not_before - DAY), not_before + SHIFTS_AHEAD
+            )
+            begins = [each[0] for each in shifts]
+            inside = filter(self.in_shift, self._free(borders + begins, not_before))
+            return next(inside, free[0])
+        return free[0]
+
+    def in_shift(self, plan: Plan) -> bool:
+        """Whether the working plan has the window; sooner ones are not its matter."""
+        soon = plan.opens < self.now + DUTY_NEEDED_WITHIN
+        return soon or self.hours.cover(plan.opens, plan.closes)
+
+    def _free(self, borders: list[datetime], not_before: datetime) -> list[Plan]:
         plans = [
             self._arriving(border, not_before)
             for border in borders
             if border >= self.now
         ]
         free = [plan for plan in plans if self.clash(plan) is None]
-        return min(free, key=lambda plan: plan.start)
+        return sorted(free, key=lambda plan: plan.start)
 
     def _elsewhere(self) -> list[Busy]:
         return [each for each in self.busy if each.stop_id != self.stop_id]

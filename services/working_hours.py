@@ -57,7 +57,7 @@ class Hours:
         last = closes.astimezone(MOSCOW).date()
         found: list[Interval] = []
         while day <= last:
-            found += [stretch.on(day) for stretch in self._of(day)]
+            found += [stretch.on(day) for stretch in self.beginning(day)]
             day += DAY
         return [each for each in joined(found) if _touch(each, (opens, closes))]
 
@@ -68,7 +68,8 @@ class Hours:
         found = self.between(opens, closes)
         return any(begins <= opens and closes <= ends for begins, ends in found)
 
-    def _of(self, day: date) -> Sequence[Stretch]:
+    def beginning(self, day: date) -> Sequence[Stretch]:
+        """The hours that begin on this day."""
         if day in self.exceptions:
             special = self.exceptions[day]
             return [special] if special else []

@@ -1,4 +1,4 @@
-"""Sessions that began at a provider of identities; notices not seen yet.
+"""Sessions from a provider of identities, notices not seen yet, duty by plan.
 
 Revision 0009, after 0008.
 """
@@ -17,6 +17,10 @@ def upgrade() -> None:
         "by_provider", sa.Boolean(), server_default=sa.false(), nullable=False
     )
     op.add_column("staff_session", column)
+    by_plan = sa.Column(
+        "duty_by_plan", sa.Boolean(), server_default=sa.false(), nullable=False
+    )
+    op.add_column("doctor_profile", by_plan)
     op.create_index(
         "ix_notification_unread",
         "notification",
@@ -27,4 +31,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_notification_unread", table_name="notification")
+    op.drop_column("doctor_profile", "duty_by_plan")
     op.drop_column("staff_session", "by_provider")

@@ -179,9 +179,10 @@ def _spans(call: Call, name: str) -> list[tuple[time, time]]:
         match = SPAN.fullmatch(part.strip())
         try:
             numbers = [int(each or 0) for each in match.groups()] if match else []
-            begins, ends = time(*numbers[:2]), time(numbers[2] % 24, numbers[3])
             if numbers[2] > 24:
                 raise ValueError
+            begins = time(numbers[0], numbers[1])
+            ends = time(numbers[2] % 24, numbers[3])
         except (ValueError, IndexError, TypeError):
             text = gettext("Hours like 9:00–17:00; several with a comma.")
             raise call.wrong(name, text) from None

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
 from procrastinate import JobContext
@@ -75,10 +76,7 @@ async def turn(session: AsyncSession, doctor_id: uuid.UUID) -> None:
 async def look(sessions: Sessions) -> None:
     """Turn everybody who is due, each in a transaction of their own."""
     for each in await in_transaction(sessions, turns):
-        doctor_id = each.doctor_id
-        await in_transaction(
-            sessions, lambda session, doctor_id=doctor_id: turn(session, doctor_id)
-        )
+        await in_transaction(sessions, partial(turn, doctor_id=each.doctor_id))
 
 
 @jobs.queue.periodic(cron="* * * * *", periodic_id="planned_duty")

@@ -7,7 +7,14 @@ from collections.abc import Callable
 import structlog
 from procrastinate.worker import Worker
 
-from services import expiry, jobs, notification_delivery, password_reset, retention
+from services import (
+    expiry,
+    jobs,
+    notification_delivery,
+    password_reset,
+    planned_duty,
+    retention,
+)
 from services.config import Settings
 from services.database import Sessions, make_engine, make_sessions
 from services.edges import transaction
@@ -16,7 +23,14 @@ LOOK_SECONDS = 10.0
 SILENT_SECONDS = 60.0
 
 # Jobs exist for the queue once the modules that define them are loaded.
-DEFINED_IN = (expiry, jobs, notification_delivery, password_reset, retention)
+DEFINED_IN = (
+    expiry,
+    jobs,
+    notification_delivery,
+    password_reset,
+    planned_duty,
+    retention,
+)
 
 log = structlog.get_logger(__name__)
 

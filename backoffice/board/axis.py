@@ -94,6 +94,29 @@ def timeline(visits: Sequence[Visit], now: int) -> list[Span]:
     return spans
 
 
+def idle(doctor: DoctorFacts, opens: int, closes: int) -> list[tuple[int, int]]:
+    """The spans in which the doctor does not work: known ones past, planned ones ahead.
+
+    Without a plan, whoever is on duty stays so, and whoever is not does not come.
+    """
+    now, since = doctor["at"], doctor["duty_since"] or opens
+    ahead = [(now, closes)] if doctor["on_duty"] else []
+    if doctor["shifts"] is not None:
+        ahead = [(max(a, now), b) for a, b in doctor["shifts"] if b > now]
+    work = ([(since, now)] if doctor["on_duty"] else []) + ahead
+    found, free_from = [], opens
+    for begins, ends in work:
+        if begins > free_from:
+            found.append((free_from, min(begins, closes)))
+        free_from = max(free_from, ends)
+    return [*found, (free_from, closes)] if free_from < closes else found
+
+
+def next_shift(doctor: DoctorFacts, now: int) -> int:
+    """When the next shift of the day begins; 0 where none is known."""
+    return next((begins for begins, _ in doctor["shifts"] or () if begins > now), 0)
+
+
 def doing(doctor: DoctorFacts, spans: Sequence[Span], now: int) -> Doing:
     """Tell what the doctor does now, the most pressing thing first."""
     under_way = next((found for span in spans if (found := _under_way(span))), None)
@@ -108,7 +131,7 @@ def doing(doctor: DoctorFacts, spans: Sequence[Span], now: int) -> Doing:
     if planned and planned.visit["status"] == "assigned":
         return Doing("wait", planned.visit["assigned"])
     if not doctor["on_duty"]:
-        return Doing("off")
+        return Doing("off", next_shift(doctor, now))
     ended = [span.end for span in spans if span.visit["ended"] is not None]
     return Doing("free", max([doctor["duty_since"] or 0, *ended]))
 

@@ -185,13 +185,15 @@ def _span(span: axis.Span, origin: int) -> dict[str, Any]:
 
 
 def _off(doctor: DoctorFacts, origin: int) -> list[str]:
-    """Hatch what lies outside the duty: all of it, or until it began."""
-    until = doctor["duty_since"] if doctor["on_duty"] else origin + axis.SPAN
-    if until is None or until <= origin:
-        return []
-    piece = axis.cut(0, (until - origin + axis.STEP // 2) // axis.STEP)
-    text = _columns(piece)
-    return [text] if text else []
+    """Hatch what lies outside the work: the past by the duty, what comes by the plan."""
+    pieces = (
+        axis.cut(
+            (begins - origin + axis.STEP // 2) // axis.STEP,
+            (ends - origin + axis.STEP // 2) // axis.STEP,
+        )
+        for begins, ends in axis.idle(doctor, origin, origin + axis.SPAN)
+    )
+    return [text for piece in pieces if (text := _columns(piece))]
 
 
 def doctor_row(doctor: DoctorFacts, day: int) -> DoctorRow:

@@ -12,6 +12,7 @@ from backoffice.board.shapes import CallFacts, Counts, DoctorFacts, Facts, Sla
 from models.booking_words import CallType, Priority
 from services import presence, russian, sla
 from services.clock import MOSCOW
+from services.working_plans import hours_from
 
 # How many transactions had ended when the statement looked. Of two readings the one
 # that saw more has the larger number, in whichever process each was made, so a row
@@ -57,7 +58,15 @@ SELECT {SEQ} AS seq, app_now() AS now, u.id::text, u.last_name, u.first_name,
         FROM assignment a JOIN booking b ON b.id = a.booking_id
         WHERE a.doctor_id = u.id AND a.planned_start >= :since
           AND a.planned_start < :until
-          AND (a.outcome IS NULL OR a.outcome = 'completed')) AS visits
+          AND (a.outcome IS NULL OR a.outcome = 'completed')) AS visits,
+       (SELECT json_agg(json_build_array(w.weekday, w.starts_at, w.minutes))
+        FROM shift w WHERE w.doctor_id = u.id) AS week,
+       (SELECT json_agg(json_build_array(e.day, e.starts_at, e.minutes))
+        FROM shift_exception e WHERE e.doctor_id = u.id
+          AND e.day BETWEEN CAST(:since AS date) - 1 AND CAST(:until AS date)) AS days,
+       (SELECT json_agg(h.day) FROM holiday h
+        WHERE h.day BETWEEN CAST(:since AS date) - 1 AND CAST(:until AS date)
+       ) AS holidays
 FROM doctor_profile p
 JOIN app_user u ON u.id = p.user_id
 LEFT JOIN doctor_state s ON s.doctor_id = u.id
@@ -139,7 +148,16 @@ def _call(row: Any, limits: sla.Thresholds) -> CallFacts:
     }
 
 
-def _doctor(row: Any) -> DoctorFacts:
+def _shifts(row: Any, span: Mapping[str, datetime]) -> list[tuple[int, int]] | None:
+    """The shifts of the day as moments; None where the plan sets no bounds."""
+    hours = hours_from(row.week, row.days, row.holidays)
+    if not hours.limited:
+        return None
+    found = hours.between(span["since"], span["until"])
+    return [(int(a.timestamp()), int(b.timestamp())) for a, b in found]
+
+
+def _doctor(row: Any, span: Mapping[str, datetime]) -> DoctorFacts:
     names = [each for each in (row.first_name, row.middle_name) if each]
     return {
         "id": row.id,
@@ -157,6 +175,7 @@ def _doctor(row: Any) -> DoctorFacts:
         "lon": row.longitude,
         "position_at": seconds(row.position_at),
         "visits": row.visits,
+        "shifts": _shifts(row, span),
     }
 
 
@@ -181,7 +200,7 @@ async def doctors(
         values["ids"] = list(ids)
     where = SHOWN if ids is None else "WHERE u.id = ANY(:ids)"
     rows = await session.execute(sa.text(DOCTORS + where), values)
-    return [_doctor(row) for row in rows]
+    return [_doctor(row, values) for row in rows]
 
 
 async def counts(session: AsyncSession, now: datetime) -> Counts:

@@ -82,6 +82,7 @@ class DoctorFacts(TypedDict):
     lon: float | None
     position_at: int | None
     visits: list[Visit]
+    shifts: list[tuple[int, int]] | None
 
 
 class CallRow(TypedDict):

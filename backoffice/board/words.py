@@ -185,6 +185,8 @@ def doing(
     text = DOING[now.kind]
     if now.kind == "free" and not now.at:
         return gettext("free")
+    if now.kind == "off" and now.at:
+        return gettext("shift from {at}", at=clock(now.at))
     return gettext(
         str.__str__(text),
         at=clock(now.at),

@@ -31,6 +31,7 @@ from services.planning import (
     DUTY_NEEDED_WITHIN,
     Busy,
     Day,
+    Plan,
     Point,
     distance_km,
     point,
@@ -97,7 +98,7 @@ async def candidates(
     for row in rows:
         doctor = _doctor(row, call)
         day = _day(row, call, doctor)
-        plan = day.earliest(call.base)
+        plan = _plan(day, call)
         reasons = reasons_against(doctor, call, plan, call.now)
         if not reasons:
             able.append(Facts(row, doctor, plan, call))
@@ -110,6 +111,18 @@ async def candidates(
                 )
             )
     return Candidates(tuple(_ranked(able)), tuple(refused), call.point is not None)
+
+
+def _plan(day: Day, call: Call) -> Plan:
+    """The earliest visit; where only the shift is in the way, the one that was wanted.
+
+    So whoever does not work in the wanted hours is refused with that reason, and
+    whoever is busy in them is still offered, with the lateness told.
+    """
+    plan = day.earliest(call.base)
+    late = call.wanted_to is not None and plan.start > call.wanted_to
+    wanted = day.at(call.base)
+    return wanted if late and not day.in_shift(wanted) else plan
 
 
 async def _call(session: AsyncSession, booking_id: uuid.UUID) -> Call:

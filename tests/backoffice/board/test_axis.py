@@ -47,6 +47,7 @@ def doctor(*visits: Visit, **facts: Any) -> DoctorFacts:
         "lon": None,
         "position_at": None,
         "visits": list(visits),
+        "shifts": None,
     }
     return cast("DoctorFacts", made | facts)
 
@@ -146,3 +147,37 @@ def test_bars_are_cut_at_the_edges_of_the_window() -> None:
     trip, bar = axis.columns(last - 601, last - 300, last + 900, origin)
     assert trip == axis.Cut(165, 2, left=False, right=False)
     assert bar == axis.Cut(167, 1, left=False, right=True)
+
+
+HOUR = 3600
+OPENS, CLOSES = NOW - 6 * HOUR, NOW + 8 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({}, []),
+        ({"duty_since": NOW - 2 * HOUR}, [(-6, -2)]),
+        ({"on_duty": False}, [(-6, 8)]),
+        ({"on_duty": False, "shifts": [(2, 5)]}, [(-6, 2), (5, 8)]),
+        ({"on_duty": False, "shifts": [(-9, -2), (2, 5), (6, 9)]}, [(-6, 2), (5, 6)]),
+        ({"duty_since": NOW - 2 * HOUR, "shifts": [(-2, 3)]}, [(-6, -2), (3, 8)]),
+        ({"duty_since": NOW - 2 * HOUR, "shifts": []}, [(-6, -2), (0, 8)]),
+        ({"on_duty": False, "shifts": [(9, 12)]}, [(-6, 8)]),
+        ({"shifts": [(-6, 8)], "duty_since": None}, []),
+    ],
+)
+def test_past_work_is_known_by_the_duty_and_what_comes_by_the_plan(
+    facts: dict[str, Any], expected: list[tuple[int, int]]
+) -> None:
+    spans = facts.get("shifts")
+    if spans is not None:
+        facts = facts | {"shifts": [(NOW + a * HOUR, NOW + b * HOUR) for a, b in spans]}
+    found = axis.idle(doctor(**facts), OPENS, CLOSES)
+    assert [((a - NOW) // HOUR, (b - NOW) // HOUR) for a, b in found] == expected
+
+
+def test_whoever_is_off_says_when_the_shift_begins() -> None:
+    shifts = [(NOW - 5 * HOUR, NOW - HOUR), (NOW + HOUR, NOW + 4 * HOUR)]
+    assert doing(on_duty=False, shifts=shifts) == axis.Doing("off", NOW + HOUR)
+    assert doing(on_duty=False, shifts=shifts[:1]) == axis.Doing("off")

@@ -102,6 +102,7 @@ def test_an_emergency_never_stands_under_later() -> None:
         ({"licence_until": NOW}, "лицензия истекла"),
         ({"feminine": True}, "свободна с 08:00"),
         ({"duty_since": None}, "свободен"),
+        ({"on_duty": False, "shifts": [(NOW + 3600, NOW + 9999)]}, "смена с 15:00"),
         ({"visits": [visit("en_route", departed=NOW)]}, "будет в 14:20"),
         ({"visits": [visit("accepted", NOW - 3600)]}, "опоздание"),
         ({"on_duty": False}, "не на смене"),

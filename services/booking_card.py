@@ -17,6 +17,7 @@ from models import (
     BookingEvent,
     BookingItem,
     ClinicProfile,
+    DoctorProfile,
     PatientProfile,
     User,
 )
@@ -48,6 +49,13 @@ class Turn:
 
     assignment: Assignment
     doctor: User
+    valid_until: date
+
+    @property
+    def papers_out(self) -> bool:
+        """The doctor's licence or documents do not reach the planned visit."""
+        planned = self.assignment.planned_start.astimezone(clock.MOSCOW).date()
+        return self.assignment.outcome is None and planned > self.valid_until
 
     @property
     def plan_late(self) -> int:
@@ -156,13 +164,17 @@ async def _person(session: AsyncSession, booking: Booking, holder: User) -> Pers
 
 async def _turns(session: AsyncSession, booking_id: uuid.UUID) -> list[Turn]:
     query = (
-        select(Assignment, User)
+        select(Assignment, User, DoctorProfile)
         .join(User, col(User.id) == col(Assignment.doctor_id))
+        .join(DoctorProfile, col(DoctorProfile.user_id) == col(User.id))
         .where(col(Assignment.booking_id) == booking_id)
         .order_by(col(Assignment.assigned_at).desc(), col(Assignment.id).desc())
         .execution_options(populate_existing=True)
     )
-    return [Turn(*row) for row in (await session.exec(query)).all()]
+    return [
+        Turn(assignment, doctor, profile.valid_until)
+        for assignment, doctor, profile in (await session.exec(query)).all()
+    ]
 
 
 async def _events(

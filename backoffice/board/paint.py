@@ -165,21 +165,24 @@ def _columns(piece: axis.Cut | None) -> str | None:
     return f"s{piece.start} w{piece.width}{cuts}"
 
 
-def _span(span: axis.Span, origin: int) -> dict[str, Any]:
+def _span(span: axis.Span, origin: int, licence_until: int) -> dict[str, Any]:
     visit = span.visit
     trip, bar = axis.columns(span.leave, span.arrive, span.end, origin)
-    over, late = span.over >= 60, bool(span.late)
+    over = span.over >= 60
+    # A visit that the papers do not reach is as red as one that comes late.
+    unfit = visit["ended"] is None and span.arrive >= licence_until
+    red = unfit or bool(span.late)
     mates = f" +{len(span.mates)}" if span.mates else ""
     return {
         "call": visit["call"],
         "css": BAR_CSS[visit["status"]],
-        "marks": f"{' over' if over else ''}{' risk' if late else ''}",
+        "marks": f"{' over' if over else ''}{' risk' if red else ''}",
         "trip": _columns(trip) if trip else None,
         "bar": _columns(bar),
-        "late": late,
+        "red": red,
         "name": f"{visit['number']}{mates}",
         "words": words.bar(
-            visit, clock(span.leave), clock(span.arrive), clock(span.end)
+            visit, clock(span.leave), clock(span.arrive), clock(span.end), unfit=unfit
         ),
     }
 
@@ -215,7 +218,7 @@ def doctor_row(doctor: DoctorFacts, day: int) -> DoctorRow:
         "specs_text": ", ".join(words.specialization(each) for each in doctor["specs"]),
         "old": _old_position(doctor),
         "off": _off(doctor, origin),
-        "spans": [_span(span, origin) for span in spans],
+        "spans": [_span(span, origin, doctor["licence_until"]) for span in spans],
     }
     return {
         "id": doctor["id"],

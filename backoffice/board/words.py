@@ -195,9 +195,9 @@ def doing(
     )
 
 
-def bar(visit: Visit, leave: str, arrive: str, end: str) -> str:
-    """A bar on the axis, in words."""
-    return gettext(
+def bar(visit: Visit, leave: str, arrive: str, end: str, *, unfit: bool = False) -> str:
+    """A bar on the axis, in words; `unfit`: the doctor's papers do not reach it."""
+    text = gettext(
         "B-{number}, {status}: leaves {leave}, arrives {arrive}, ends {end}",
         number=visit["number"],
         status=badge(visit["status"]),
@@ -205,6 +205,7 @@ def bar(visit: Visit, leave: str, arrive: str, end: str) -> str:
         arrive=arrive,
         end=end,
     )
+    return f"{text}, {gettext('licence expired')}" if unfit else text
 
 
 def counted(key: str, count: int) -> str:

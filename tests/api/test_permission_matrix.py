@@ -7,6 +7,7 @@ own table, beside their tests.
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from tests.api.test_profiles import FACTS
 # Who calls: nobody; staff with a token that they cannot get; the patient whose
 # booking and address it is, another patient; the doctor whose visit it is, another
 # doctor; the manager of the clinic that has the call, of another clinic.
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
 CALLERS = (
     "nobody",
     "staff",
@@ -43,6 +45,7 @@ ANY_TOKEN = "uu ++ ++ ++"
 WITHOUT_ONE = "uu nn nn nn"
 AS_PATIENT, OWN_PATIENT = "uu ++ ff ff", "uu +n ff ff"
 AS_DOCTOR, OWN_DOCTOR = "uu ff ++ ff", "uu ff +n ff"
+NO_SUCH_DAY = "uu ff nn ff"
 DOCTORS_PAPER = "uu nn +n nn"
 AS_CLINIC, OWN_CLINIC = "uu ff ff ++", "uu ff ff +n"
 
@@ -95,6 +98,10 @@ TABLE = {
     "POST /v1/visits/{booking_id}/cancel": OWN_DOCTOR,
     "POST /v1/visits/{booking_id}/flag": OWN_DOCTOR,
     "PUT /v1/me/duty": AS_DOCTOR,
+    "GET /v1/me/working-plan": AS_DOCTOR,
+    "PUT /v1/me/working-plan": AS_DOCTOR,
+    "PUT /v1/me/working-plan/days/{day}": AS_DOCTOR,
+    "DELETE /v1/me/working-plan/days/{day}": NO_SUCH_DAY,
     "PUT /v1/me/position": AS_DOCTOR,
     "POST /v1/me/doctor-application/documents": "uu nn ++ nn",
     "GET /v1/me/doctor-application/documents/{document_id}/file": DOCTORS_PAPER,
@@ -130,6 +137,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "current_password": "correct horse",
         "new_password": "another horse battery",
     },
+    "PUT /v1/me/working-plan": {"week": [], "duty_by_plan": False},
+    "PUT /v1/me/working-plan/days/{day}": {},
     "PUT /v1/me/doctor-profile": {"about": "Принимаю по ночам", "education": "РНИМУ"},
     "PUT /v1/me/patient-profile": FACTS,
     "POST /v1/me/addresses": DOOR,
@@ -235,6 +244,7 @@ async def test_who_may_use_the_route(
         document_id=scene.document_id,
         session_id=factories.nobody(),
         kind="personal_data",
+        day=TOMORROW,
     )
     expected = dict(zip(CALLERS, TABLE[route].replace(" ", ""), strict=True))
     found = {}

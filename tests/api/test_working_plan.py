@@ -3,23 +3,23 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import pytest_asyncio
 from httpx import AsyncClient
 
-from models import Role
 from services.database import Sessions
 from services.edges import transaction
 from tests import factories
-from tests.api.helpers import bearer
+from tests.api.helpers import signed_in
 
 HERE = "/v1/me/working-plan"
 NIGHT = {"weekday": 4, "starts_at": "20:00", "ends_at": "08:00"}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def doctor(client: AsyncClient, sessions: Sessions) -> AsyncClient:
     async with transaction(sessions) as session:
         user = await factories.doctor(session)
-    client.headers |= await bearer(sessions, user, Role.DOCTOR)
+    client.headers.update(await signed_in(sessions, user))
     return client
 
 
@@ -69,7 +69,8 @@ async def test_single_days_are_set_and_cleared(doctor: AsyncClient) -> None:
     hours = {"starts_at": "10:00", "ends_at": "12:00"}
     assert (await doctor.put(there, json=hours)).json()["ends_at"] == "12:00:00"
     assert len((await doctor.get(HERE)).json()["days"]) == 1
-    for wrong in (f"{HERE}/days/{day(-3)}", f"{HERE}/days/x"):
-        assert (await doctor.put(wrong, json=hours)).status_code == 422
+    for wrong, code in ((day(-3), 422), ("x", 404), ("1795537710", 404)):
+        refused = await doctor.put(f"{HERE}/days/{wrong}", json=hours)
+        assert refused.status_code == code, wrong
     assert (await doctor.delete(there)).status_code == 204
     assert (await doctor.delete(there)).status_code == 404

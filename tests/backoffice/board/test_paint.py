@@ -130,3 +130,15 @@ def test_every_word_of_the_script_is_translated() -> None:
     assert untranslated == []
     assert not any(re.search("[а-яё]", text, re.I) for text in english.values())
     assert russian["overdue.few"] == "{n} просрочены"
+
+
+def test_a_visit_that_the_papers_do_not_reach_is_red() -> None:
+    there = visit("assigned", NOW + 2 * 3600)
+    fit = paint.doctor_row(doctor(there, licence_until=NOW + 3 * 3600), MIDNIGHT)
+    unfit = paint.doctor_row(doctor(there, licence_until=NOW + 3600), MIDNIGHT)
+    assert " risk" not in fit["html"]
+    assert " risk" in unfit["html"]
+    assert "лицензия истекла" in unfit["html"]
+    done = visit("completed", NOW - 3600, started=NOW - 3600, ended=NOW - 60)
+    row = paint.doctor_row(doctor(done, licence_until=NOW - 7200), MIDNIGHT)
+    assert " risk" not in row["html"]

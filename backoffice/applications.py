@@ -10,14 +10,14 @@ from starlette.responses import Response
 
 from backoffice import doctor_facts
 from backoffice.command_calls import Call
-from backoffice.commands import Done, command
+from backoffice.commands import Done, command, sentence
 from backoffice.pages import Page, page, staff_of
 from models.doctor_application import (
     APPLICATION_EDGES,
     ApplicationStatus,
     ApplicationVerb,
 )
-from models.document import DocumentStatus
+from models.document import DocumentStatus, Requirement
 from models.specialization import Specialization
 from services import (
     application_reads,
@@ -30,7 +30,7 @@ from services import (
 from services.application_facts import NEEDED
 from services.application_reads import Order, View
 from services.edges import in_transaction
-from services.errors import NotFound, ValidationFailed
+from services.errors import DomainError, NotFound, ValidationFailed
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
 from services.words import label
@@ -51,9 +51,17 @@ ORDERS = {
     Order.LICENCE: Lazy("by the licence's end"),
     Order.MISSING: Lazy("by what is missing"),
 }
-# What the history says of rows that no verb made.
-MADE_BY_NO_VERB = {
+# What the history says happened.
+HAPPENED: Mapping[str, str] = {
     "create": Lazy("Application begun"),
+    ApplicationVerb.EDIT: Lazy("Facts changed"),
+    ApplicationVerb.SUBMIT: Lazy("Sent to the curator"),
+    ApplicationVerb.WITHDRAW: Lazy("Withdrawn by the applicant"),
+    ApplicationVerb.ASK_MORE: Lazy("Asked for more"),
+    ApplicationVerb.APPROVE: Lazy("Approved"),
+    ApplicationVerb.REJECT: Lazy("Rejected"),
+    ApplicationVerb.SUSPEND: Lazy("Work suspended"),
+    ApplicationVerb.RESTORE: Lazy("Suspension lifted"),
     "erase": Lazy("Personal data erased"),
 }
 
@@ -88,6 +96,7 @@ class ApplicationDesk(Page):
         context = await in_transaction(request.app.state.sessions, read)
         context |= {"status": status, "search": search, "tabs": TABS, "label": label}
         context |= {"kind": kind, "order": order, "shown": doctor_facts.shown}
+        context["asked"] = status in application_reads.ASKED
         context["kinds"] = {each.value: label(each) for each in Specialization}
         context["orders"] = {each.value: name for each, name in ORDERS.items()}
         return await self.render(request, "applications/queue.html", context)
@@ -95,7 +104,18 @@ class ApplicationDesk(Page):
     @page("/applications/{pk}")
     async def application(self, request: Request) -> Response:
         """Show one application; the look is journalled before it is sent."""
-        call = Call(request, {})
+        return await self.form(request)
+
+    async def form(
+        self,
+        request: Request,
+        call: Call | None = None,
+        error: DomainError | None = None,
+    ) -> Response:
+        """Draw the application, with the words that were refused."""
+        verb = request.url.path.rpartition("/")[2] if call else ""
+        typed = {verb: call.text("reason")} if call else {}
+        call = call or Call(request, {})
         view = await in_transaction(
             request.app.state.sessions,
             lambda session: application_reads.one(session, call.actor, call.id("pk")),
@@ -108,6 +128,8 @@ class ApplicationDesk(Page):
             "missing": [*_missing(view)],
             "label": label,
             "to_check": DocumentStatus.SUBMITTED,
+            "typed": typed,
+            "error": sentence(error) if error else None,
         }
         return await self.render(request, "applications/page.html", context)
 
@@ -120,21 +142,21 @@ class ApplicationDesk(Page):
             raise incomplete(error) from error
         return Done(gettext("The application is approved: the doctor can work."))
 
-    @command("/applications/{pk}/ask_more", Permission.APPLICATION_REVIEW)
+    @command("/applications/{pk}/ask_more", Permission.APPLICATION_REVIEW, again="form")
     async def ask_more(self, session: AsyncSession, call: Call) -> Done:
         """Give the application back with words."""
         reason = call.words("reason", 2000)
         await applications.ask_more(session, call.actor, *_seen(call), reason)
         return Done(gettext("The applicant is asked for more."))
 
-    @command("/applications/{pk}/reject", Permission.APPLICATION_REVIEW)
+    @command("/applications/{pk}/reject", Permission.APPLICATION_REVIEW, again="form")
     async def reject(self, session: AsyncSession, call: Call) -> Done:
         """Refuse the application."""
         reason = call.words("reason", 2000)
         await applications.reject(session, call.actor, *_seen(call), reason)
         return Done(gettext("The application is rejected."))
 
-    @command("/applications/{pk}/suspend", Permission.DOCTOR_SUSPEND)
+    @command("/applications/{pk}/suspend", Permission.DOCTOR_SUSPEND, again="form")
     async def suspend(self, session: AsyncSession, call: Call) -> Done:
         """Stop the doctor's work; visits not begun go back to the queue."""
         reason = call.words("reason", 1000)
@@ -189,23 +211,14 @@ def incomplete(error: ValidationFailed) -> ValidationFailed:
 
 
 def _paper(name: str) -> str:
-    known = PAPERS.get(name.removeprefix("documents."))
-    return str(known or NEEDED.get(name) or name).lower()
-
-
-# The papers that are asked for, as the page names them.
-PAPERS: Mapping[str, Lazy] = {
-    "passport": Lazy("Passport"),
-    "diploma": Lazy("Diploma"),
-    "qualification": Lazy("Certificate or accreditation"),
-    "licence": Lazy("Licence document"),
-    "portrait": Lazy("Portrait"),
-}
+    paper = name.removeprefix("documents.")
+    known = paper in {each.value for each in Requirement}
+    return (label(Requirement(paper)) if known else str(NEEDED.get(name, name))).lower()
 
 
 def _missing(view: View) -> list[str]:
     facts = [str(NEEDED[name]) for name in view.missing_facts]
-    return facts + [str(PAPERS[each.value]) for each in view.missing_papers]
+    return facts + [label(each) for each in view.missing_papers]
 
 
 def _verbs(view: View) -> list[ApplicationVerb]:
@@ -221,12 +234,8 @@ def _steps(view: View) -> list[tuple[Any, str, str]]:
     return [
         (
             event,
-            _verb(event.event),
+            str(HAPPENED[event.event]),
             user.short_name if user else "—",
         )
         for event, user in reversed(view.history)
     ]
-
-
-def _verb(word: str) -> str:
-    return str(MADE_BY_NO_VERB.get(word) or label(ApplicationVerb(word)))

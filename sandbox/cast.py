@@ -208,9 +208,33 @@ def _doctor(
     # Whoever signs in as the doctor of the demo begins the shift themselves.
     working = email is None and chance.random() < ON_DUTY
     _state(city, chance, user_id, home, now, working=working)
+    _aboard(city, user_id, now)
     # The demo's own doctor keeps no plan, so that nothing moves their duty.
     for shift in rota.week(human.number, now, working=working) if email is None else ():
         city.add("shift", doctor_id=user_id, **shift)
+
+
+def _aboard(city: City, user_id: uuid.UUID, now: datetime) -> None:
+    """The approved application that a doctor came by, so that they can be suspended."""
+    city.add(
+        "doctor_application",
+        user_id=user_id,
+        status="approved",
+        facts={},
+        version=1,
+        decided_at=now,
+    )
+    city.add(
+        "application_event",
+        application_id=city.rows["doctor_application"][-1]["id"],
+        version=1,
+        event="approve",
+        to_status="approved",
+        actor_id=SYSTEM_ID,
+        acting_as=Role.SYSTEM,
+        via="job",
+        data={},
+    )
 
 
 def _state(

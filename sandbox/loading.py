@@ -22,6 +22,8 @@ ORDER = (
     "doctor_profile",
     "doctor_state",
     "shift",
+    "doctor_application",
+    "application_event",
     "patient_profile",
     "address",
 )

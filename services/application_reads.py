@@ -11,7 +11,13 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import ApplicationEvent, DoctorApplication, Document, User
+from models import (
+    ApplicationEvent,
+    DoctorApplication,
+    DoctorProfile,
+    Document,
+    User,
+)
 from models.doctor_application import ApplicationStatus
 from models.document import Requirement
 from models.specialization import Specialization
@@ -48,7 +54,10 @@ SINCE = sa.func.coalesce(
 ORDERS: Mapping[Order, sa.ColumnElement[Any]] = {
     Order.WAITING: SINCE,
     Order.NAME: col(User.search_name).asc(),
-    Order.LICENCE: col(DoctorApplication.facts)["licence_expires_on"].astext,
+    Order.LICENCE: sa.func.coalesce(
+        sa.cast(col(DoctorProfile.licence_expires_on), sa.Text),
+        col(DoctorApplication.facts)["licence_expires_on"].astext,
+    ),
     Order.MISSING: SINCE,
 }
 
@@ -67,10 +76,14 @@ class View:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A line of the curators' queue; `age` counts from the submission."""
+    """A line of the curators' queue; `since` is the submission, else the beginning.
+
+    The facts are those stated, or the doctor's own once they are aboard.
+    """
 
     application: DoctorApplication
     user: User
+    profile: DoctorProfile | None
     missing: int
     since: datetime
 
@@ -78,6 +91,20 @@ class Waiting:
     def id(self) -> uuid.UUID:
         """The application's."""
         return self.application.id
+
+    @property
+    def specializations(self) -> Sequence[str]:
+        """What the doctor treats as."""
+        if self.profile is not None:
+            return self.profile.specializations
+        return self.application.facts.get("specializations") or ()
+
+    @property
+    def licence_expires_on(self) -> Any:
+        """The last day of the licence, as a date or as it was stated."""
+        if self.profile is not None:
+            return self.profile.licence_expires_on
+        return self.application.facts.get("licence_expires_on")
 
 
 async def own(session: AsyncSession, actor: Actor) -> View:
@@ -137,15 +164,19 @@ async def queue(
     """List the applications of a status, whoever waits longest first."""
     demand(actor, Permission.APPLICATION_REVIEW)
     query = (
-        select(DoctorApplication, User)
+        select(DoctorApplication, User, DoctorProfile)
         .join(User, col(User.id) == col(DoctorApplication.user_id))
+        .outerjoin(DoctorProfile, col(DoctorProfile.user_id) == col(User.id))
         .where(col(DoctorApplication.status) == status, *_like(search))
         .order_by(ORDERS[order], SINCE)
         .limit(LONGEST_QUEUE)
     )
     if specialization is not None:
-        stated = col(DoctorApplication.facts)["specializations"]
-        query = query.where(stated.contains([specialization.value]))
+        wanted = [specialization.value]
+        stated = col(DoctorApplication.facts)["specializations"].contains(wanted)
+        query = query.where(
+            sa.or_(stated, col(DoctorProfile.specializations).contains(wanted))
+        )
     rows = (await session.exec(query)).all()
     lines = await _lines(session, rows)
     if order is Order.MISSING:
@@ -162,26 +193,28 @@ def _like(search: str) -> list[sa.ColumnElement[bool]]:
             col(User.search_name).contains(search.lower(), autoescape=True),
             col(User.phone).contains(search, autoescape=True),
             col(DoctorApplication.facts)["licence_number"].astext == search,
+            col(DoctorProfile.licence_number) == search,
         )
     ]
 
 
 async def _lines(
-    session: AsyncSession, rows: Sequence[tuple[DoctorApplication, User]]
+    session: AsyncSession,
+    rows: Sequence[tuple[DoctorApplication, User, DoctorProfile | None]],
 ) -> list[Waiting]:
     stated = {
         row.user_id: row.facts.get("specializations") or ()
-        for row, _ in rows
+        for row, _, _ in rows
         if row.status in ASKED
     }
     papers = await missing_by_person(session, stated)
     day, lines = await today(session), []
-    for application, user in rows:
+    for application, user, profile in rows:
         count = len(papers.get(user.id, ()))
         if application.status in ASKED:
             count += len(missing_facts(application.facts, day))
         since = application.submitted_at or application.created_at
-        lines.append(Waiting(application, user, count, since))
+        lines.append(Waiting(application, user, profile, count, since))
     return lines
 
 

@@ -60,6 +60,10 @@ async def take_over(
     Raises AccountExists when the number has become somebody else's meanwhile.
     """
     query = select(User).where(col(User.phone) == phone, col(User.id) != claimer.id)
+    # First the calls, then the person: everybody locks in this order.
+    for known in (await session.exec(query)).all():
+        await _calls(session, known.id)
+    query = query.execution_options(populate_existing=True)
     old = (await session.exec(query.with_for_update())).one_or_none()
     claimer.claimed_phone = None
     if old is not None:

@@ -222,6 +222,22 @@ PEOPLE_RULES = (
           OR (g.role = 'doctor' AND d.id IS NULL)
           OR (g.role = 'clinic' AND m.id IS NULL))""",
     ),
+    Rule(
+        "applications_stand_at_their_last_step",
+        Lazy("An application stands where the last step of its history left it."),
+        """SELECT a.id, a.status FROM doctor_application a
+        LEFT JOIN application_event e
+          ON e.application_id = a.id AND e.version = a.version
+        WHERE e.to_status IS DISTINCT FROM a.status""",
+    ),
+    Rule(
+        "approved_applicants_are_doctors",
+        Lazy("Who is approved has a doctor's profile, stopped only when suspended."),
+        """SELECT a.id, a.status FROM doctor_application a
+        LEFT JOIN doctor_profile p ON p.user_id = a.user_id
+        WHERE a.status IN ('approved', 'suspended') AND (p.approved_at IS NULL
+          OR (a.status = 'suspended') <> (p.suspended_at IS NOT NULL))""",
+    ),
 )
 
 HOUSEKEEPING_RULES = (

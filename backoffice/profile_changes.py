@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backoffice import doctor_facts
-from backoffice.applications import PAPERS, incomplete
+from backoffice.applications import incomplete
 from backoffice.command_calls import Call
 from backoffice.commands import Done, command
 from backoffice.pages import Page, page, staff_of
@@ -52,7 +52,7 @@ class ProfileChanges(Page):
             "seen": view,
             "names": doctor_facts.NAMES,
             "shown": doctor_facts.shown,
-            "lacking": [str(PAPERS[each.value]) for each in view.lacking],
+            "lacking": [label(each) for each in view.lacking],
             "label": label,
             "open": view.change.status is ChangeStatus.PENDING,
         }

@@ -1,13 +1,21 @@
 """The curator's desk: from the queue to the decision."""
 
 import uuid
+from datetime import timedelta
 
 import pytest_asyncio
 from sqlmodel import col, select
 
 from models import DoctorApplication, DoctorProfile, User
 from models.doctor_application import ApplicationStatus
-from services import applications, documents, erasure, files
+from services import (
+    application_steps,
+    applications,
+    clock,
+    documents,
+    erasure,
+    files,
+)
 from services.actor import SYSTEM
 from services.database import Sessions
 from services.documents import DocumentFacts
@@ -107,8 +115,10 @@ async def test_an_old_page_is_refused_and_a_rejection_says_why(
 ) -> None:
     here = f"/applications/{waiting.id}"
     old = {"version": waiting.version - 1, "reason": "Нет"}
-    assert (await curator.post(f"{here}/reject", **old)).status_code == 303
-    assert "тем временем изменилась" in await curator.page(here)
+    stale = await curator.post(f"{here}/reject", **(old | {"reason": "Нет <опыта>"}))
+    assert stale.status_code == 409
+    assert "тем временем изменилась" in stale.text
+    assert "Нет &lt;опыта&gt;</textarea>" in stale.text
     await curator.post(f"{here}/reject", version=waiting.version, reason="Нет опыта")
     after = await fresh(sessions, waiting.id)
     assert (after.status, after.reason) == (ApplicationStatus.REJECTED, "Нет опыта")
@@ -123,3 +133,35 @@ async def test_the_page_of_an_erased_applicant_still_opens(
     page = await curator.page(f"/applications/{waiting.id}")
     assert "Личные данные удалены" in page
     assert "Зайцева" not in page
+
+
+async def test_whoever_is_decided_shows_the_doctors_own_facts(
+    curator: Browser, waiting: DoctorApplication, sessions: Sessions
+) -> None:
+    asked = await curator.page("/applications")
+    assert "сегодня" in asked
+    assert "Не хватает" in asked
+    async with transaction(sessions) as session:
+        day = await clock.today(session) + timedelta(days=77)
+        doctor = await factories.doctor(
+            session,
+            last_name="Дроздов",
+            profile={"licence_expires_on": day, "specializations": ["pediatrician"]},
+        )
+        row = DoctorApplication(user_id=doctor.id, status=ApplicationStatus.APPROVED)
+        await application_steps.remember(session, SYSTEM, row, "approve", None)
+    for query in ("", "&kind=pediatrician", "&order=licence"):
+        page = await curator.page(f"/applications?status=approved{query}")
+        assert "Дроздов" in page
+        assert f"{day:%d.%m.%Y}" in page
+        assert "Не хватает" not in page
+    other = await curator.page("/applications?status=approved&kind=surgeon")
+    assert "Дроздов" not in other
+
+
+async def test_the_first_page_counts_what_waits(
+    curator: Browser, waiting: DoctorApplication
+) -> None:
+    page = await curator.page("/")
+    assert "Заявок ждут решения" in page
+    assert "<b>1</b><span>Заявок ждут решения" in page

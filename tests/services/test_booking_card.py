@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from sqlmodel import col, delete
+from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import PatientProfile
+from models import DoctorProfile, PatientProfile
 from models.booking import Status, Verb
 from models.booking_words import CancelReason
 from models.role_grant import Role
@@ -110,3 +110,27 @@ async def test_commands_come_from_the_two_tables(session: AsyncSession) -> None:
     assert card.clinic == clinic.name
     await bookings.cancel(session, anna, booking.id, CancelReason.OTHER)
     assert booking_card.allowed_verbs(anna, booking) == []
+
+
+async def test_a_turn_tells_that_the_papers_do_not_reach_the_visit(
+    session: AsyncSession,
+) -> None:
+    anna = make.as_staff(await make.dispatcher(session))
+    doctor = await make.doctor(session)
+    booking = await make.booking(session)
+    await assignments.assign(session, anna, booking.id, doctor.id, None)
+    query = select(DoctorProfile.id).where(col(DoctorProfile.user_id) == doctor.id)
+    profile_id = (await session.exec(query)).one()
+    for days, out in ((0, False), (-1, True)):
+        day = await clock.today(session) + timedelta(days=days)
+        await session.exec(
+            update(DoctorProfile)
+            .where(col(DoctorProfile.user_id) == doctor.id)
+            .values(licence_expires_on=day)
+        )
+        await session.refresh(await session.get_one(DoctorProfile, profile_id))
+        turn = (await booking_card.read(session, anna, booking.id)).turn
+        assert turn is not None
+        planned = turn.assignment.planned_start.astimezone(clock.MOSCOW).date()
+        # Close to midnight the plan may be tomorrow's already.
+        assert turn.papers_out is (out or planned > day)

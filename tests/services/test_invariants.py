@@ -9,10 +9,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Booking, User
 from models.booking import Status
+from models.doctor_application import ApplicationStatus
 from models.role_grant import Role
-from services import invariants
+from services import erasure, invariants
+from services.actor import SYSTEM
 from services.invariant_rules import RULES
 from tests import factories
+from tests.applicants import application_in
 from tests.conftest import settle
 
 
@@ -174,6 +177,16 @@ PLANTED: Mapping[str, tuple[str, ...]] = {
         " :patient, 'POST', '/v1/bookings', 'k', 'h', 201, '{}',"
         " app_now() - interval '3 days')",
     ),
+    "applications_stand_at_their_last_step": (
+        "INSERT INTO doctor_application (id, user_id, status, facts, version)"
+        " VALUES (gen_random_uuid(), :patient, 'submitted', '{}', 2)",
+    ),
+    "approved_applicants_are_doctors": (
+        "INSERT INTO doctor_application (id, user_id, status, facts, version)"
+        " VALUES (gen_random_uuid(), :patient, 'approved', '{}', 1)",
+        "INSERT INTO doctor_application (id, user_id, status, facts, version)"
+        " VALUES (gen_random_uuid(), :doctor, 'suspended', '{}', 1)",
+    ),
     "jobs_have_workers": (
         "INSERT INTO jobs.procrastinate_jobs (queue_name, task_name, status, args)"
         " VALUES ('default', 'noun.verb', 'doing', '{}')",
@@ -213,6 +226,11 @@ async def test_what_services_make_is_sound(session: AsyncSession, world: World) 
             doctor=await factories.doctor(session),
             dispatcher=world.dispatcher,
         )
+    for state in ApplicationStatus:
+        await application_in(session, state)
+    erased = await application_in(session, ApplicationStatus.APPROVED)
+    ids = await erasure.lock(session, erased.user_id)
+    await erasure.forget(session, SYSTEM, ids)
     assert await invariants.check(session) == []
 
 

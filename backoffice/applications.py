@@ -126,6 +126,7 @@ class ApplicationDesk(Page):
             "verbs": _verbs(view),
             "steps": _steps(view),
             "missing": [*_missing(view)],
+            "checklist": [(label(each), proof.value) for each, proof in view.checklist],
             "label": label,
             "to_check": DocumentStatus.SUBMITTED,
             "typed": typed,

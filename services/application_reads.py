@@ -21,10 +21,10 @@ from models import (
 from models.doctor_application import ApplicationStatus
 from models.document import Requirement
 from models.specialization import Specialization
-from services import documents
+from services import clock, documents
 from services.actor import Actor
 from services.application_facts import missing_facts
-from services.document_rules import missing_by_person, today
+from services.document_rules import Proof, checklist, missing_by_person
 from services.errors import NotFound
 from services.permissions import Permission, demand
 from services.sensitive_reads import journal_read
@@ -69,9 +69,14 @@ class View:
     application: DoctorApplication
     user: User
     missing_facts: Sequence[str]
-    missing_papers: Sequence[Requirement]
+    checklist: Sequence[tuple[Requirement, Proof]]
     papers: Sequence[Document]
     history: Sequence[tuple[ApplicationEvent, User | None]]
+
+    @property
+    def missing_papers(self) -> Sequence[Requirement]:
+        """What the applicant has given no valid paper for."""
+        return [each for each, proof in self.checklist if proof is Proof.MISSING]
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,10 @@ async def one(session: AsyncSession, actor: Actor, application_id: uuid.UUID) ->
 async def _view(session: AsyncSession, application: DoctorApplication) -> View:
     user = await session.get_one(User, application.user_id)
     asked = application.status in ASKED
-    facts = missing_facts(application.facts, await today(session)) if asked else []
-    papers = await documents.missing(session, application) if asked else []
+    facts = (
+        missing_facts(application.facts, await clock.today(session)) if asked else []
+    )
+    papers = await checklist(session, application) if asked else []
     history = (
         select(ApplicationEvent, User)
         .outerjoin(User, col(User.id) == col(ApplicationEvent.actor_id))
@@ -208,7 +215,7 @@ async def _lines(
         if row.status in ASKED
     }
     papers = await missing_by_person(session, stated)
-    day, lines = await today(session), []
+    day, lines = await clock.today(session), []
     for application, user, profile in rows:
         count = len(papers.get(user.id, ()))
         if application.status in ASKED:

@@ -19,6 +19,7 @@ from services import (
     application_steps,
     assignments,
     audit,
+    clock,
     document_reviews,
     documents,
     live,
@@ -34,7 +35,6 @@ from services.application_facts import (
 from services.application_steps import Step, begin, begin_own, finish, told
 from services.births import demand_born
 from services.doctors import lock_profile
-from services.document_rules import today
 from services.eligibility import lock_doctors
 from services.errors import Conflict, ValidationFailed
 from services.i18n import gettext
@@ -188,7 +188,7 @@ async def _with_reason(step: Step, reason: str, **data: Any) -> DoctorApplicatio
 
 
 async def _demand_complete(step: Step, papers: Sequence[str]) -> None:
-    day = await today(step.session)
+    day = await clock.today(step.session)
     facts = step.application.facts
     errors = [
         {"field": name, "message": _needed(name, over=is_over(facts, day))}

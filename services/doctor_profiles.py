@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import DoctorProfile, ProfileChange
 from models.profile_change import ChangeStatus
-from services import audit, live
+from services import audit, clock, live
 from services.actor import Actor
 from services.application_facts import (
     District,
@@ -26,7 +26,6 @@ from services.application_facts import (
 )
 from services.births import demand_born
 from services.doctors import LANGUAGES, Specializations, lock_profile
-from services.document_rules import today
 from services.errors import NotFound
 from services.i18n import gettext
 from services.inputs import (
@@ -121,7 +120,7 @@ async def replace(
 async def _demand_sense(session: AsyncSession, asked: dict[str, Any]) -> None:
     await demand_born(session, asked.get("birth_date"))
     ends = asked.get("licence_expires_on")
-    if ends is not None and ends < await today(session):
+    if ends is not None and ends < await clock.today(session):
         raise wrong("licence_expires_on", gettext("This day has passed"))
 
 

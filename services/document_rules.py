@@ -4,6 +4,7 @@ import itertools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from enum import StrEnum
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -18,15 +19,18 @@ from models.document import (
 )
 from models.specialization import Specialization
 from services import clock, settings
-from services.clock import MOSCOW
 from services.settings import required_document_key
 
+
+class Proof(StrEnum):
+    """How far a requirement is proved."""
+
+    MISSING = "missing"
+    GIVEN = "given"
+    ACCEPTED = "accepted"
+
+
 GIVEN = frozenset({DocumentStatus.SUBMITTED, DocumentStatus.ACCEPTED})
-
-
-async def today(session: AsyncSession) -> date:
-    """Give the day that it is in Moscow, where papers expire."""
-    return (await clock.now(session)).astimezone(MOSCOW).date()
 
 
 async def listing(
@@ -78,7 +82,7 @@ async def missing_by_person(
 ) -> dict[uuid.UUID, list[Requirement]]:
     """List the same for many applicants by what they want to be, in two queries."""
     asked = await _asked_of(session, itertools.chain(*stated.values()))
-    day, given = await today(session), dict[uuid.UUID, set[DocumentKind]]()
+    day, given = await clock.today(session), dict[uuid.UUID, set[DocumentKind]]()
     query = select(Document).where(
         col(Document.user_id).in_(stated), col(Document.status).in_(GIVEN)
     )
@@ -96,6 +100,25 @@ async def missing_by_person(
     }
 
 
+async def checklist(
+    session: AsyncSession, application: DoctorApplication
+) -> list[tuple[Requirement, Proof]]:
+    """List all that the applicant has to prove, with how far each is proved."""
+    names = await _specializations(session, application)
+    absent = await unproved(session, application.user_id, names, GIVEN)
+    open_ones = await unproved(session, application.user_id, names)
+    return [
+        (each, _proof(each in absent, each in open_ones))
+        for each in await required(session, names)
+    ]
+
+
+def _proof(absent: bool, unaccepted: bool) -> Proof:
+    if absent:
+        return Proof.MISSING
+    return Proof.GIVEN if unaccepted else Proof.ACCEPTED
+
+
 async def unaccepted(
     session: AsyncSession, application: DoctorApplication
 ) -> list[Requirement]:
@@ -111,7 +134,7 @@ async def unproved(
     proving: frozenset[DocumentStatus] = frozenset({DocumentStatus.ACCEPTED}),
 ) -> list[Requirement]:
     """List what such a doctor has to prove and has no valid paper of that status for."""
-    day = await today(session)
+    day = await clock.today(session)
     given = {
         document.kind
         for document in await listing(session, user_id)

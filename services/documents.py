@@ -15,14 +15,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import DoctorProfile, Document
 from models.doctor_application import ApplicationStatus
 from models.document import CURRENT, DocumentKind, DocumentStatus
-from services import audit, files, settings
+from services import audit, clock, files, settings
 from services.actor import Actor
 from services.application_steps import locked_own
 from services.document_rules import (
     listing,
     missing,
     required,
-    today,
     unaccepted,
     valid_until,
 )
@@ -195,7 +194,7 @@ async def _check(
 ) -> None:
     if kind is DocumentKind.PORTRAIT and taken.media_type == "application/pdf":
         raise wrong("file", gettext("A portrait must be a picture, not a PDF."))
-    day = await today(session)
+    day = await clock.today(session)
     if facts.issued_on is not None and facts.issued_on > day:
         raise wrong("issued_on", gettext("This day lies ahead"))
     if facts.expires_on is None:

@@ -19,7 +19,7 @@ from services import audit, clock, document_reviews, stale, words
 from services.actor import Actor
 from services.application_steps import told
 from services.doctors import lock_profile
-from services.document_rules import required, today, unproved
+from services.document_rules import required, unproved
 from services.errors import (
     Forbidden,
     IllegalTransition,
@@ -163,7 +163,7 @@ async def _demand_sound(
         for paper in await _lacking(session, profile, facts)
     ]
     ends = facts.get("licence_expires_on")
-    if ends is not None and ends < await today(session):
+    if ends is not None and ends < await clock.today(session):
         message = gettext("This day has passed")
         errors.append({"field": "licence_expires_on", "message": message})
     if errors:

@@ -105,11 +105,13 @@ async def test_a_curator_looks_at_both_papers_and_lets_the_doctor_work(
                 "each => each.decode().then(() => each.naturalWidth)"
             )
             assert width > 0
+        marks = page.locator(".checklist")
+        await expect(marks.locator(".is-given")).to_have_count(2)
         await picture(page, "desk-papers")
         await page.get_by_role("button", name="Одобрить").click()
-        await expect(page.locator(".toast")).to_contain_text("ещё не принято")
+        await expect(page.locator(".toast")).to_contain_text("не принято")
         for _ in range(2):
-            await page.get_by_role("button", name="Принять документ").first.click()
+            await page.get_by_role("button", name="Принять", exact=True).first.click()
             await expect(page.locator(".toast").first).to_contain_text("Принят")
         await page.get_by_role("button", name="Одобрить").click()
         await expect(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.document import DocumentKind, Requirement
-from services import document_rules
+from services import clock, document_rules
 from tests import factories
 from tests.papers import applicant
 
@@ -16,7 +16,7 @@ async def test_an_expired_paper_counts_as_missing(session: AsyncSession) -> None
     stated = {user.id: ["therapist"]}
     before = await document_rules.missing_by_person(session, stated)
     assert Requirement.PASSPORT not in before[user.id]
-    paper.expires_on = await document_rules.today(session) - timedelta(days=1)
+    paper.expires_on = await clock.today(session) - timedelta(days=1)
     await session.flush()
     after = await document_rules.missing_by_person(session, stated)
     assert Requirement.PASSPORT in after[user.id]

@@ -21,17 +21,17 @@ _ABLE = """
   AND least(p.licence_expires_on, p.documents_valid_until) >= CAST(%(day)s AS date)
   AND p.user_id <> %(patient_id)s AND p.user_id <> ALL(CAST(%(declined)s AS uuid[]))"""
 # Sooner visits are for doctors on duty. For later ones a shift has to touch the
-# wanted hours; days that an exception speaks of are left to the exact check.
+# wanted hours; days that an exception speaks of are left to the exact check. OFFSET 0
+# keeps the planner from reading all shifts into a table of hashes.
 _AT_WORK = """
   CASE WHEN NOT CAST(%(later)s AS boolean) THEN coalesce(s.on_duty, false)
   ELSE EXISTS (
     SELECT FROM shift w
-    JOIN unnest(CAST(%(weekdays)s AS int[]), CAST(%(lows)s AS int[]),
-                CAST(%(highs)s AS int[])) AS slot (weekday, low, high)
-      ON slot.weekday = w.weekday
-    WHERE w.doctor_id = p.user_id
-      AND extract(epoch FROM w.starts_at) / 60 BETWEEN slot.low - w.minutes AND slot.high
-  ) OR NOT EXISTS (SELECT FROM shift w WHERE w.doctor_id = p.user_id)
+    WHERE w.doctor_id = p.user_id AND extract(epoch FROM w.starts_at) / 60
+      BETWEEN (CAST(%(lows)s AS int[]))[w.weekday + 1] - w.minutes
+          AND (CAST(%(highs)s AS int[]))[w.weekday + 1]
+    OFFSET 0
+  ) OR NOT EXISTS (SELECT FROM shift w WHERE w.doctor_id = p.user_id OFFSET 0)
     OR p.user_id IN (SELECT e.doctor_id FROM shift_exception e
                      WHERE e.day = ANY(CAST(%(days)s AS date[])))
   END"""

@@ -184,14 +184,14 @@ def _slots(call: Call) -> dict[str, Any]:
     while day <= last:
         days.append(day)
         day += DAY
-    work = [each for each in days if each.isoformat() not in call.holidays]
-    starts = [datetime.combine(each, time(), MOSCOW) for each in work]
-    return {
-        "days": days,
-        "weekdays": [each.weekday() for each in work],
-        "lows": [int((call.base - each).total_seconds() // 60) for each in starts],
-        "highs": [int((closes - each).total_seconds() // 60) for each in starts],
-    }
+    lows: list[int | None] = [None] * 7
+    highs: list[int | None] = [None] * 7
+    for each in days:
+        if each.isoformat() not in call.holidays:
+            starts = datetime.combine(each, time(), MOSCOW)
+            lows[each.weekday()] = int((call.base - starts).total_seconds() // 60)
+            highs[each.weekday()] = int((closes - starts).total_seconds() // 60)
+    return {"days": days, "lows": lows, "highs": highs}
 
 
 def _pattern(name: str | None) -> str:

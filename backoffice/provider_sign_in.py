@@ -51,6 +51,11 @@ async def come_back(request: Request) -> Response:
         # A page and not a redirect would leave the code in the address bar.
         response: Response = RedirectResponse(attempt.onward, 303)
         give_cookie(request, response, token)
+    except ProviderRefused as error:
+        await in_transaction(
+            request.app.state.sessions, lambda own: staff_sessions.refused(own, None)
+        )
+        response = await show(request, error)
     except DomainError as error:
         response = await show(request, error)
     response.delete_cookie(COOKIE, path=PLACE)
@@ -77,7 +82,6 @@ async def _token(
     async def work(session: AsyncSession) -> str | None:
         found = await provider_sign_in.candidate(session, who)
         if found is None:
-            await staff_sessions.refused(session, None)
             return None
         return await staff_sessions.begin(
             session, found, client, hours, by_provider=True

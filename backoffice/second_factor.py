@@ -64,7 +64,7 @@ class SecondFactor(Page):
             told |= {"enrolment": enrolment, "picture": picture}
         return await self.render(request, template, told, status)
 
-    @command("/me/second-factor/begin", Permission.CONSOLE_USE)
+    @command("/me/second-factor/begin", Permission.CONSOLE_USE, fresh=True)
     async def begin_second_factor(self, session: AsyncSession, call: Call) -> Done:
         """Make a secret for the phone."""
         await second_factor.begin(session, call.staff)

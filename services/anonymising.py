@@ -71,6 +71,7 @@ ABOARD: Sequence[str] = (
            birth_date = NULL, about = NULL, home_district = NULL,
            home_latitude = NULL, home_longitude = NULL, experience_years = NULL,
            languages = '{ru}', clinic_id = NULL, approved_at = NULL,
+           duty_by_plan = false,
            suspended_reason = NULL
      WHERE user_id = ANY(:ids)
     """,
@@ -88,6 +89,11 @@ PERSON: Sequence[str] = (
     "DELETE FROM clinic_member WHERE user_id = ANY(:ids)",
     "DELETE FROM verification_code WHERE user_id = ANY(:ids)",
     "DELETE FROM notification WHERE user_id = ANY(:ids)",
+    # What staff were told about the person.
+    """
+    DELETE FROM notification
+     WHERE facts ->> 'doctor_id' = ANY(CAST(:ids AS text[]))
+    """,
     "DELETE FROM idempotency_record WHERE user_id = ANY(:ids)",
     "DELETE FROM totp_secret WHERE user_id = ANY(:ids)",
     "DELETE FROM recovery_code WHERE user_id = ANY(:ids)",

@@ -71,11 +71,11 @@ async def _tell(session: AsyncSession, user: User, ends: date, today: date) -> N
     border = next(days for days in WARNED_DAYS if left <= days)
     kind = "licence_expired" if left < 0 else "licence_expiring"
     key = f"{kind} {user.id} {ends} {border}"
-    facts = {"day": ends.strftime("%d.%m.%Y")}
+    facts = {"day": ends.isoformat()}
     await notify(session, SYSTEM, Notice(kind, user.id, facts=facts, dedup_key=key))
     to_curators = Notice(
         "licence_expiring_curator",
-        facts=facts | {"doctor": user.short_name},
+        facts=facts | {"doctor": user.short_name, "doctor_id": str(user.id)},
         dedup_key=f"curator {key}",
     )
     await notify_role(session, SYSTEM, Role.CURATOR, to_curators)

@@ -136,11 +136,6 @@ TEXTS: Mapping[str, Text] = {
 KINDS_OF_FACTS: Mapping[str, type[StrEnum]] = {"document": DocumentKind}
 
 
-def demand_known(kind: str) -> None:
-    """Refuse a kind without a text before anybody waits for it; raises KeyError."""
-    TEXTS[kind]
-
-
 SAMPLE_FACTS: Mapping[str, Any] = {
     "day": "2027-03-01",
     "doctor": "Орлов Д. А.",

@@ -49,7 +49,10 @@ async def notify(
 
     None when there is no way to reach the person, or it was said before.
     """
-    notification_texts.demand_known(notice.kind)
+    # A text that its facts do not fit would fail much later, where nobody sees it.
+    notification_texts.render(
+        notice.kind, current_locale(), notice.facts, notice.secret
+    )
     values = await _values(session, notice)
     if values is None:
         return None

@@ -27,6 +27,7 @@ from services.staff_sessions import Candidate
 CALLBACK = "/admin/login/provider/back"
 SECONDS_TO_RETURN = 600
 SCOPE = "openid email"
+LONGEST_SUBJECT = 150
 
 
 class ProviderRefused(DomainError):
@@ -115,9 +116,12 @@ async def identity(settings: Settings, attempt: Attempt, code: str) -> Identity:
 def _allowed(settings: Settings, claims: Mapping[str, Any]) -> Identity:
     email = str(claims.get("email", "")).lower()
     proven = claims.get("email_verified") is True
-    if not proven or email not in settings.oidc_allowed_emails:
+    subject = claims["sub"]
+    # The standard's longest subject is 255 characters; ours has the issuer before it.
+    named = isinstance(subject, str) and 0 < len(subject) <= LONGEST_SUBJECT
+    if not (proven and named and email in settings.oidc_allowed_emails):
         raise ProviderRefused
-    return Identity(f"{settings.oidc_issuer} {claims['sub']}"[:255], email)
+    return Identity(f"{settings.oidc_issuer} {subject}", email)
 
 
 async def candidate(session: AsyncSession, who: Identity) -> Candidate | None:

@@ -32,6 +32,7 @@ FRESH = {
     "/profile-changes/{pk}/approve": Role.CURATOR,
     "/clinics/{pk}/managers": Role.CURATOR,
     "/clinics/{pk}/invitations": Role.CURATOR,
+    "/me/second-factor/begin": Role.FINANCE,
     "/me/second-factor/codes": Role.FINANCE,
     "/me/second-factor/off": Role.FINANCE,
 }

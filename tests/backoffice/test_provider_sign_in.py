@@ -118,16 +118,25 @@ async def test_whom_the_provider_vouches_for_comes_in_with_our_role(
         {"email": "admin@example.org"},
         {"email": None},
         {"sub": None},
+        {"sub": ""},
+        {"sub": 7},
+        {"sub": "x" * 151},
     ],
     ids=str,
 )
 @pytest.mark.usefixtures("anna")
 async def test_a_provider_that_lies_lets_nobody_in(
-    ours: FastAPI, provider: tuple[OidcProvider, str], lie: dict[str, Any]
+    ours: FastAPI,
+    sessions: Sessions,
+    provider: tuple[OidcProvider, str],
+    lie: dict[str, Any],
 ) -> None:
     provider[0].lies = lie
     async with anonymous(ours) as client:
         await refused(client, await come(client))
+    async with transaction(sessions) as session:
+        actions = (await session.scalars(sa.select(col(AuditEvent.action)))).all()
+    assert "staff.sign_in_refused" in actions
 
 
 @pytest.mark.usefixtures("anna")

@@ -11,7 +11,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import AuditEvent, DoctorState, Notification, User
 from models.booking import Status
 from models.role_grant import Role
-from services import assignments, candidates, clock, duty, expiry, visits
+from services import (
+    assignments,
+    candidates,
+    clock,
+    duty,
+    erasure,
+    expiry,
+    notification_texts,
+    visits,
+)
+from services.actor import SYSTEM
 from services.database import Sessions
 from services.edges import transaction
 from services.errors import Conflict, DoctorNotEligible
@@ -158,3 +168,24 @@ async def test_the_hourly_look_stops_whoever_may_work_no_more(
     await expiry.look_periodically(cast("Any", context), 0)
     async with transaction(sessions) as session:
         assert not await on_duty(session, doctor)
+
+
+async def test_every_warning_can_be_read_and_is_forgotten_with_the_doctor(
+    session: AsyncSession,
+) -> None:
+    await stand_at(session, LAST, 9, 0)
+    doctor = await ending(session)
+    curator = await factories.person(session, Role.CURATOR)
+    await expiry.warn(session)
+    query = select(Notification).where(
+        col(Notification.user_id).in_([doctor.id, curator.id])
+    )
+    rows = (await session.exec(query)).all()
+    assert len(rows) == 2
+    for row in rows:
+        for locale in ("ru", "en"):
+            text = notification_texts.render(row.kind, locale, row.facts).text
+            assert f"{LAST:%d.%m.%Y}" in text
+    ids = await erasure.lock(session, doctor.id)
+    await erasure.forget(session, SYSTEM, ids)
+    assert (await session.exec(query)).all() == []

@@ -19,7 +19,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import RecoveryCode, TotpSecret, User
 from services import audit, clock, rate_limits, roles, sealing, staff_sessions
 from services.actor import Actor
-from services.errors import Conflict, DomainError, Forbidden, NotFound
+from services.errors import (
+    Conflict,
+    DomainError,
+    Forbidden,
+    NotFound,
+    ReauthenticationNeeded,
+)
 from services.notifications import Notice, notify
 from services.permissions import Permission, demand
 from services.rate_limits import FIVE_MINUTES, HOUR, Limit
@@ -106,9 +112,12 @@ async def begin(session: AsyncSession, staff: Staff) -> None:
 
 
 async def enrolment(session: AsyncSession, staff: Staff) -> Enrolment | None:
-    """Show a secret that waits for its first code; a confirmed one stays hidden."""
+    """Show a secret that waits for its first code; a confirmed one stays hidden.
+
+    A screen left alone shows nothing either: whoever scans it would be the owner.
+    """
     secret = await _secret(session, staff.user_id)
-    if secret is None or secret.confirmed_at is not None:
+    if secret is None or secret.confirmed_at is not None or not staff.fresh:
         return None
     user = await session.get_one(User, staff.user_id)
     letters = _unsealed(secret)
@@ -124,6 +133,8 @@ async def confirm(
 
     None when the code is wrong. Every other session of the person ends.
     """
+    if not staff.fresh:
+        raise ReauthenticationNeeded
     await roles.lock_user(session, staff.user_id)
     secret = await _secret(session, staff.user_id, lock=True)
     if secret is None:

@@ -135,6 +135,7 @@ async def test_guessing_the_password_there_is_limited(
 async def test_whoever_has_a_second_factor_shows_it_as_well(
     sessions: Sessions, boss: Browser
 ) -> None:
+    await age(sessions, boss, 0)
     phone, _ = await enrol(boss, sessions)
     boss.csrf = await csrf(boss)
     await age(sessions, boss)

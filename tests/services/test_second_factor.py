@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyotp
 import pytest
@@ -23,7 +23,12 @@ from services import clock, second_factor, staff_sessions
 from services.config import Settings, use_settings
 from services.database import Sessions
 from services.edges import transaction
-from services.errors import Forbidden, NotFound, TooManyRequests
+from services.errors import (
+    Forbidden,
+    NotFound,
+    ReauthenticationNeeded,
+    TooManyRequests,
+)
 from services.second_factor import AlreadyEnrolled, SealLost
 from services.staff_sessions import Candidate, Client, Staff, Step
 from tests import factories
@@ -181,6 +186,18 @@ async def test_enrolment_is_in_force_only_after_its_first_code(
     assert await second_factor.confirm(session, staff, "000000") is None
     assert not (await second_factor.standing(session, staff.user_id)).enrolled
     assert (await again(session, staff.user_id, staff.role)).step is None
+
+
+async def test_a_screen_left_alone_shows_no_secret_and_takes_no_code(
+    session: AsyncSession,
+) -> None:
+    staff = await signed_in(session)
+    await second_factor.begin(session, staff)
+    await session.flush()
+    old = replace(staff, fresh=False)
+    assert await second_factor.enrolment(session, old) is None
+    with pytest.raises(ReauthenticationNeeded):
+        await second_factor.confirm(session, old, "123456")
 
 
 async def test_what_is_enrolled_is_neither_shown_nor_begun_again(

@@ -78,7 +78,7 @@ class NotificationsView(TableView, model=Notification):
         "created_at": Lazy("Made"),
         "kind": Lazy("What about"),
         "channel": Lazy("By"),
-        "address": Lazy("To"),
+        "address": Lazy("Receiver"),
         "status": Lazy("State"),
         "sent_at": Lazy("Sent"),
         "attempts": Lazy("Tries"),

@@ -81,7 +81,7 @@ class View:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A line of the curators' queue; `since` is the submission, else the beginning.
+    """A line of the curators' queue; `since` is the decision, else the submission.
 
     The facts are those stated, or the doctor's own once they are aboard.
     """
@@ -221,6 +221,8 @@ async def _lines(
         if application.status in ASKED:
             count += len(missing_facts(application.facts, day))
         since = application.submitted_at or application.created_at
+        if application.status not in ASKED:
+            since = application.decided_at or since
         lines.append(Waiting(application, user, profile, count, since))
     return lines
 

@@ -164,7 +164,8 @@ def render(
 
 def sample(kind: str, locale: str, *, short: bool = False) -> Rendered:
     """A text as a reader would see it, with made-up facts, for a preview."""
-    return render(kind, locale, SAMPLE_FACTS, "…", short=short)
+    made_up = "482913" if kind.endswith("_code") else "https://tot.example/…"
+    return render(kind, locale, SAMPLE_FACTS, made_up, short=short)
 
 
 def needs_secret(kind: str) -> bool:

@@ -10,12 +10,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Assignment, DoctorProfile, DoctorState
 from models.base import uuid7
-from models.role_grant import Role
 from services import audit, clock, live
+from services.acting_doctor import acting_doctor
 from services.actor import Actor
 from services.eligibility import lock_doctors
-from services.errors import Conflict, Forbidden, NotFound, VisitUnderWay
-from services.permissions import Permission, demand
+from services.errors import Conflict, VisitUnderWay
+from services.permissions import Permission
 
 HAND, PLAN = "hand", "plan"
 
@@ -30,7 +30,7 @@ async def set_duty(
 
     Visits planned for later stay with the doctor, and the board shows them red.
     """
-    doctor_id = await _whose(session, actor, doctor_id)
+    doctor_id = await acting_doctor(session, actor, Permission.DOCTOR_DUTY, doctor_id)
     await lock_doctors(session, doctor_id)
     if not on_duty and await under_way(session, doctor_id):
         raise VisitUnderWay
@@ -86,7 +86,7 @@ async def set_position(
 
     A clock that runs ahead counts as now, or it would silence all that follows.
     """
-    doctor_id = await _whose(session, actor, None)
+    doctor_id = await acting_doctor(session, actor, Permission.DOCTOR_DUTY, None)
     now = await clock.now(session)
     row = insert(DoctorState).values(
         id=uuid7(),
@@ -109,22 +109,6 @@ async def set_position(
     )
     if changed.one_or_none() is not None:
         await live.announce(session, live.Topic.DOCTOR, doctor_id)
-
-
-async def _whose(
-    session: AsyncSession, actor: Actor, doctor_id: uuid.UUID | None
-) -> uuid.UUID:
-    """A doctor acts for themselves; a dispatcher says for whom."""
-    demand(actor, Permission.DOCTOR_DUTY)
-    if actor.acting_as is Role.DOCTOR:
-        if doctor_id not in {None, actor.user_id}:
-            raise Forbidden
-        doctor_id = actor.user_id
-    query = select(DoctorProfile.user_id).where(col(DoctorProfile.user_id) == doctor_id)
-    found = (await session.exec(query)).one_or_none()
-    if found is None:
-        raise NotFound("There is no such doctor.")
-    return found
 
 
 async def _demand_may_work(session: AsyncSession, doctor_id: uuid.UUID) -> None:

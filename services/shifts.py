@@ -18,14 +18,14 @@ from models import (
     Shift,
     ShiftException,
 )
-from models.role_grant import Role
 from services import audit, clock, holidays, live
+from services.acting_doctor import acting_doctor
 from services.actor import Actor
 from services.eligibility import lock_doctors
-from services.errors import Forbidden, NotFound
+from services.errors import NotFound
 from services.i18n import gettext
 from services.inputs import wrong
-from services.permissions import Permission, demand
+from services.permissions import Permission
 from services.plain_tables import ChangedMeanwhile
 from services.shift_inputs import ExceptionInput, ShiftInput
 from services.working_hours import DAY, Hours, Stretch, joined
@@ -60,7 +60,7 @@ async def plan(
     session: AsyncSession, actor: Actor, doctor_id: uuid.UUID | None = None
 ) -> Plan:
     """Read the weekly plan and the exceptions from today on."""
-    doctor_id = await _whose(session, actor, doctor_id)
+    doctor_id = await acting_doctor(session, actor, Permission.PLAN_EDIT, doctor_id)
     today = await clock.today(session)
     query = select(ShiftException).where(
         col(ShiftException.doctor_id) == doctor_id, col(ShiftException.day) >= today
@@ -205,26 +205,10 @@ async def outside(session: AsyncSession, doctor_id: uuid.UUID) -> list[str]:
     return [booking.label for booking in (await session.exec(query)).all()]
 
 
-async def _whose(
-    session: AsyncSession, actor: Actor, doctor_id: uuid.UUID | None
-) -> uuid.UUID:
-    """Doctors plan for themselves; staff say for whom."""
-    demand(actor, Permission.PLAN_EDIT)
-    if actor.acting_as is Role.DOCTOR:
-        if doctor_id not in {None, actor.user_id}:
-            raise Forbidden
-        doctor_id = actor.user_id
-    query = select(DoctorProfile.user_id).where(col(DoctorProfile.user_id) == doctor_id)
-    found = (await session.exec(query)).one_or_none()
-    if found is None:
-        raise NotFound("There is no such doctor.")
-    return found
-
-
 async def _locked(
     session: AsyncSession, actor: Actor, doctor_id: uuid.UUID | None
 ) -> uuid.UUID:
-    found = await _whose(session, actor, doctor_id)
+    found = await acting_doctor(session, actor, Permission.PLAN_EDIT, doctor_id)
     await lock_doctors(session, found)
     return found
 

@@ -273,6 +273,7 @@ async def test_nobody_decides_about_themselves(session: AsyncSession) -> None:
         await staff.block(session, me, me.user_id, WHY)
 
 
+# A3: nobody but an administrator makes staff, and the last of them stays.
 async def test_the_last_admin_who_can_sign_in_stays(session: AsyncSession) -> None:
     last = await admin_with_password(session)
     await factories.person(session, Role.ADMIN)

@@ -43,7 +43,7 @@ class Call:
             form = await request.form(max_files=0, max_fields=300)
             lists = {name: [str(v) for v in form.getlist(name)] for name in form}
             call = cls(request, dict(form), lists)
-        if any("\x00" in text for text in _texts([*call.fields.values(), call.lists])):
+        if any(map(_foul, _texts([*call.fields.values(), call.lists]))):
             raise problems.Refused
         return call
 
@@ -105,6 +105,11 @@ class Call:
         wanted = (self.text("next"), here.headers.get("referer"))
         found = (readable(here, local_path(here, each)) for each in wanted)
         return next(filter(None, found), "/admin/")
+
+
+def _foul(text: str) -> bool:
+    """No column keeps a NUL, and half of a surrogate pair is no text at all."""
+    return "\x00" in text or any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -71,18 +71,24 @@ Work = Callable[[Any, AsyncSession, Call], Awaitable[Done]]
 
 
 def command(
-    path: str, permission: Permission, *, again: str = "", fresh: bool = False
+    path: str,
+    permission: Permission,
+    *,
+    again: str = "",
+    fresh: bool = False,
+    proves: bool = False,
 ) -> Callable[..., Any]:
     """Serve a POST that changes something; see the head of this module.
 
     `fresh`: only for whoever proved within the last 30 minutes who they are; others
-    are asked for their password first, and nothing they typed is lost.
+    are asked for their password first, and nothing they typed is lost. `proves`: the
+    form carries the password itself, so its tries are counted and refusals kept.
     """
 
     def wrap(work: Work) -> Any:
         @functools.wraps(work)
         async def endpoint(self: Any, request: Request) -> Response:
-            return await _run(self, request, work, permission, again, fresh)
+            return await _run(self, request, work, permission, again, fresh, proves)
 
         endpoint.permission = permission  # type: ignore[attr-defined]
         return expose(path, methods=["POST"])(endpoint)
@@ -97,6 +103,7 @@ async def _run(
     permission: Permission,
     again: str,
     fresh: bool,
+    proves: bool,
 ) -> Response:
     if not view.has_permission(request, do(permission)):
         return await problems.respond(request, Forbidden())
@@ -105,8 +112,12 @@ async def _run(
         call = await Call.read(request)
         if fresh and (question := await confirmation.question(view, call)):
             return question
+        if proves:
+            await confirmation.count_try(call)
         done = await _carry_out(view, call, work)
     except Exception as error:  # noqa: BLE001 - understand() logs what it cannot name
+        if proves and call is not None and confirmation.is_refusal(error):
+            await confirmation.keep_refusal(call)
         return await _refuse(view, request, call, problems.understand(error), again)
     return await _answer(view, call, done)
 

@@ -42,19 +42,39 @@ async def question(view: Any, call: Call) -> Response | None:
 async def _prove(call: Call) -> None:
     """Count the try, check it, and keep the refusal: each in its own transaction."""
     sessions, staff = call.request.app.state.sessions, call.staff
-    address = client_of(call.request).address or ""
     password = str(call.fields[PASSWORD])
     code = str(call.fields.get(CODE, ""))
-    await in_transaction(
-        sessions, lambda own: reauthentication.limit(own, staff, address)
-    )
+    await count_try(call)
 
     async def check(session: AsyncSession) -> bool:
         return await reauthentication.confirm(session, staff, password, code)
 
     if not await in_transaction(sessions, check):
-        await in_transaction(sessions, lambda own: reauthentication.refused(own, staff))
+        await keep_refusal(call)
         raise WrongProof
+
+
+async def count_try(call: Call) -> None:
+    """Count a try at the password by itself, before it is judged."""
+    address = client_of(call.request).address or ""
+    await in_transaction(
+        call.request.app.state.sessions,
+        lambda own: reauthentication.limit(own, call.staff, address),
+    )
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether the present password of a form was wrong."""
+    facts = error.facts if isinstance(error, DomainError) else {}
+    return any(each["field"] == "current_password" for each in facts.get("errors", ()))
+
+
+async def keep_refusal(call: Call) -> None:
+    """Put a failed proof into the journal, whatever became of the command."""
+    await in_transaction(
+        call.request.app.state.sessions,
+        lambda own: reauthentication.refused(own, call.staff),
+    )
 
 
 def _context(call: Call, error: DomainError) -> dict[str, Any]:

@@ -248,7 +248,7 @@ class DoctorsView(TableView, model=DoctorProfile):
         numbers = [booking.label for booking in lost]
         return Done(blocked_sentence(numbers), data={"unassigned": numbers})
 
-    @command("/{pk}/unblock", Permission.DOCTOR_BLOCK)
+    @command("/{pk}/unblock", Permission.DOCTOR_BLOCK, fresh=True)
     async def unblock(self, session: AsyncSession, call: Call) -> Done:
         """Let the doctor work again."""
         await staff.unblock(session, call.actor, call.id("pk"), call.words("reason"))

@@ -84,7 +84,7 @@ async def _token(
         if found is None:
             return None
         return await staff_sessions.begin(
-            session, found, client, hours, by_provider=True
+            session, found, client, hours, by_provider=True, fresh=who.fresh
         )
 
     token = await in_transaction(request.app.state.sessions, work)

@@ -16,7 +16,7 @@ from backoffice.pages import Page, local_path, page, staff_of
 from backoffice.sign_in import SECOND_FACTOR_PAGE, client_of, give_cookie
 from services import qr, second_factor
 from services.edges import in_transaction
-from services.errors import DomainError
+from services.errors import DomainError, NotFound
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
 from services.second_factor import WrongCode
@@ -79,6 +79,9 @@ class SecondFactor(Page):
     @expose("/me/second-factor/check", methods=["POST"])
     async def check_second_factor(self, request: Request) -> Response:
         """Take a code and finish the sign-in, under a new session."""
+        if staff_of(request).step is not Step.CODE:
+            # Whoever is in already would have a fresh proof for half of one.
+            return await problems.respond(request, NotFound())
         return await self._try(request, self._checked)
 
     @command("/me/second-factor/codes", Permission.CONSOLE_USE, fresh=True)

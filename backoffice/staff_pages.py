@@ -117,7 +117,7 @@ class OwnPassword(Page):
         context = form_state(None, error) | {"shortest": staff.SHORTEST_PASSWORD}
         return await self.render(request, "staff/own_password.html", context)
 
-    @command("/me/password", Permission.CONSOLE_USE, again="form")
+    @command("/me/password", Permission.CONSOLE_USE, again="form", proves=True)
     async def change_password(self, session: AsyncSession, call: Call) -> Done:
         """Change it; all other sessions of the person end."""
         new = str(call.fields.get("new_password", ""))

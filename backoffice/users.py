@@ -191,7 +191,7 @@ class UsersView(TableView, model=User):
         )
         return Done(blocked_sentence([booking.label for booking in lost]))
 
-    @command("/{pk}/unblock", Permission.USER_BLOCK)
+    @command("/{pk}/unblock", Permission.USER_BLOCK, fresh=True)
     async def unblock(self, session: AsyncSession, call: Call) -> Done:
         """Let the person in again."""
         await staff.unblock(session, call.actor, call.id("pk"), call.words("reason"))

@@ -9,7 +9,10 @@ from models.base import Table, stamp
 
 
 class TotpSecret(Table, table=True):
-    """A sealed TOTP secret (RFC 6238); `last_step` is never accepted again."""
+    """A sealed TOTP secret (RFC 6238); `last_step` is never accepted again.
+
+    Until it is confirmed, only the session that it was `begun_in` may see it.
+    """
 
     __tablename__ = "totp_secret"
 
@@ -17,6 +20,7 @@ class TotpSecret(Table, table=True):
         foreign_key="app_user.id", ondelete="RESTRICT", unique=True
     )
     sealed: str = Field(max_length=500)
+    begun_in: uuid.UUID | None = Field(default=None)
     confirmed_at: datetime | None = stamp()
     last_step: int | None = Field(default=None)
 

@@ -110,6 +110,7 @@ class OidcProvider:
             "sub": f"user-{grant.email}",
             "iat": now,
             "exp": now + 300,
+            "auth_time": now,
             "nonce": grant.asked["nonce"],
             "email": grant.email,
             "email_verified": True,

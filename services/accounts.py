@@ -20,6 +20,7 @@ from services import (
     passwords,
     rate_limits,
     refresh_tokens,
+    roles,
     staff_sessions,
 )
 from services.actor import SYSTEM_ID, Actor, Via
@@ -220,7 +221,8 @@ async def change_password(
     if not await passwords.verify(current, user.password_hash):
         raise wrong("current_password", gettext("The present password is wrong."))
     unlike = (user.email, user.phone, user.first_name, user.last_name, current)
-    passwords.demand_strong(new, unlike=unlike, field="new_password")
+    shortest = await roles.shortest_password(session, user.id)
+    passwords.demand_strong(new, shortest, unlike=unlike, field="new_password")
     user.password_hash = await passwords.hash(new)
     user.must_change_password = False
     await refresh_tokens.revoke_others(session, user.id, caller.family_id)

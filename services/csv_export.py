@@ -2,21 +2,30 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 # Without the mark, and with commas, a Russian spreadsheet shows one garbled column.
 MARK = "\ufeff"
 DELIMITER = ";"
 # What spreadsheets begin a formula with; a blank before it does not stop them.
 # Source: OWASP, CSV Injection.
+UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def disarmed(cell: object) -> str:
     """A cell as text; an apostrophe goes before what would be a formula."""
     text = "" if cell is None else str(cell)
-    begins = text.startswith(FORMULAS) or text.lstrip().startswith(FORMULAS)
+    begins = text.startswith(FORMULAS) or _seen(text).startswith(FORMULAS)
     return f"'{text}" if begins else text
+
+
+def _seen(text: str) -> str:
+    """The text from its first character that anybody sees."""
+    unseen = takewhile(lambda each: unicodedata.category(each) in UNSEEN, text)
+    return text[len(list(unseen)) :]
 
 
 def line(cells: Sequence[object]) -> str:

@@ -20,7 +20,7 @@ from models.doctor_application import ApplicationStatus
 from models.specialization import Specialization
 from services import application_steps, audit, clock, live, people, roles
 from services.actor import Actor
-from services.errors import NotFound
+from services.errors import Forbidden, NotFound
 from services.i18n import gettext
 from services.inputs import Input, Latitude, Line, Longitude, wrong
 from services.people import NewPerson
@@ -77,6 +77,8 @@ async def edit(
 ) -> DoctorProfile:
     """Write a doctor's facts; `seen` is the stamp of the profile that was shown."""
     demand(actor, Permission.DOCTOR_MANAGE)
+    if actor.user_id == doctor_id:
+        raise Forbidden("Nobody decides about themselves.")
     await _check(session, facts)
     profile = await lock_profile(session, doctor_id)
     if seen is not None and profile.updated_at != seen:

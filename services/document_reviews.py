@@ -13,7 +13,7 @@ from services import audit, clock, documents, live
 from services.actor import Actor
 from services.application_steps import locked_own
 from services.document_rules import listing, unproved, valid_until
-from services.errors import Forbidden, IllegalTransition, NotFound
+from services.errors import Conflict, Forbidden, IllegalTransition, NotFound
 from services.i18n import gettext
 from services.inputs import wrong
 from services.notifications import Notice, notify
@@ -29,6 +29,9 @@ async def accept(
     document = await _under_review(
         session, actor, document_id, {DocumentStatus.SUBMITTED}
     )
+    ends = document.expires_on
+    if ends is not None and ends < await clock.today(session):
+        raise Conflict("This paper has run out; it cannot be accepted.")
     for earlier in await listing(session, document.user_id):
         in_force = earlier.status is DocumentStatus.ACCEPTED
         if in_force and earlier.kind is document.kind:

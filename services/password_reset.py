@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import User, VerificationCode
 from models.notification import NotificationChannel
-from models.role_grant import STAFF_ROLES, Role
+from models.role_grant import Role
 from models.verification_code import Channel, Purpose
 from services import (
     audit,
@@ -35,7 +35,6 @@ from services.i18n import gettext
 from services.inputs import wrong
 from services.logins import known_login
 from services.notifications import Notice, notify
-from services.staff import SHORTEST_PASSWORD
 
 LIFETIME = timedelta(minutes=30)
 SEND = "password_reset.send"
@@ -104,8 +103,7 @@ async def confirm(session: AsyncSession, token: str, new_password: str) -> None:
     person's no more.
     """
     user = await _spend(session, token)
-    staff = await roles.roles_of(session, user.id) & STAFF_ROLES
-    shortest = SHORTEST_PASSWORD if staff else passwords.SHORTEST
+    shortest = await roles.shortest_password(session, user.id)
     names = (user.email, user.phone, user.first_name, user.last_name)
     passwords.demand_strong(new_password, shortest, unlike=names, field="new_password")
     user.password_hash = await passwords.hash(new_password)

@@ -15,6 +15,7 @@ from services.errors import ValidationFailed
 from services.i18n import gettext
 
 SHORTEST, LONGEST = 8, 128
+SHORTEST_OF_STAFF = 12
 # Each hash takes 19 MiB and a core; more at once would starve the requests. Threads
 # of their own, because the memory stays with every thread that ever hashed.
 AT_ONCE = 2

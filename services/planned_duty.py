@@ -38,6 +38,8 @@ SELECT p.user_id AS doctor_id, NOT coalesce(s.on_duty, false) AS begins
         AND coalesce(s.duty_changed_at < shift.since, true)
         AND p.approved_at IS NOT NULL AND p.suspended_at IS NULL
         AND u.blocked_at IS NULL
+        AND EXISTS (SELECT FROM role_grant g WHERE g.user_id = p.user_id
+                     AND g.role = 'doctor' AND g.revoked_at IS NULL)
         AND least(p.licence_expires_on, p.documents_valid_until)
             >= CAST(timezone('Europe/Moscow', app_now()) AS date)
        END

@@ -22,7 +22,7 @@ from services import roles, sealing, staff_sessions
 from services.config import Settings
 from services.errors import DomainError, Unavailable
 from services.gateways import Undelivered, oidc
-from services.staff_sessions import Candidate
+from services.staff_sessions import FRESH, Candidate
 
 CALLBACK = "/admin/login/provider/back"
 SECONDS_TO_RETURN = 600
@@ -60,10 +60,11 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom the provider vouches for."""
+    """Whom the provider vouches for; `fresh`: who proved themselves there just now."""
 
     subject: str
     email: str
+    fresh: bool
 
 
 async def begin(settings: Settings, onward: str) -> tuple[Attempt, str]:
@@ -84,6 +85,8 @@ async def begin(settings: Settings, onward: str) -> tuple[Attempt, str]:
         "nonce": attempt.nonce,
         "code_challenge": create_s256_code_challenge(attempt.verifier),
         "code_challenge_method": "S256",
+        # Asks the provider to say when the person last proved who they are.
+        "max_age": str(int(FRESH.total_seconds())),
     }
     return attempt, add_params_to_uri(provider.authorization_endpoint, [*asked.items()])
 
@@ -114,14 +117,26 @@ async def identity(settings: Settings, attempt: Attempt, code: str) -> Identity:
 
 
 def _allowed(settings: Settings, claims: Mapping[str, Any]) -> Identity:
-    email = str(claims.get("email", "")).lower()
+    email = str(claims.get("email", ""))
+    # Letters of other alphabets may become ASCII ones when they are made small.
+    email = email.lower() if email.isascii() else ""
     proven = claims.get("email_verified") is True
     subject = claims["sub"]
     # The standard's longest subject is 255 characters; ours has the issuer before it.
-    named = isinstance(subject, str) and 0 < len(subject) <= LONGEST_SUBJECT
+    named = (
+        isinstance(subject, str)
+        and 0 < len(subject) <= LONGEST_SUBJECT
+        and subject.isprintable()
+    )
     if not (proven and named and email in settings.oidc_allowed_emails):
         raise ProviderRefused
-    return Identity(f"{settings.oidc_issuer} {subject}", email)
+    return Identity(f"{settings.oidc_issuer} {subject}", email, _fresh(claims))
+
+
+def _fresh(claims: Mapping[str, Any]) -> bool:
+    """Whether the provider says that the person proved themselves just now."""
+    proved, told = claims.get("auth_time"), claims["iat"]
+    return isinstance(proved, int) and 0 <= told - proved <= FRESH.total_seconds()
 
 
 async def candidate(session: AsyncSession, who: Identity) -> Candidate | None:

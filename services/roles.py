@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import ClinicMember, DoctorProfile, PatientProfile, Role, RoleGrant, User
 from models.role_grant import STAFF_ROLES
-from services import audit, clock, staff_sessions
+from services import audit, clock, passwords, staff_sessions
 from services.actor import Actor
 from services.errors import Conflict, Forbidden, NotFound
 from services.permissions import Permission, demand
@@ -52,6 +52,12 @@ async def roles_of(session: AsyncSession, user_id: uuid.UUID) -> frozenset[Role]
         col(RoleGrant.user_id) == user_id, col(RoleGrant.revoked_at).is_(None)
     )
     return frozenset(Role(each) for each in (await session.exec(query)).all())
+
+
+async def shortest_password(session: AsyncSession, user_id: uuid.UUID) -> int:
+    """How long a password has to be: longer for whoever holds a staff role."""
+    staff = STAFF_ROLES & await roles_of(session, user_id)
+    return passwords.SHORTEST_OF_STAFF if staff else passwords.SHORTEST
 
 
 def compatible(held: Iterable[Role], role: Role) -> bool:

@@ -25,6 +25,7 @@ from services.errors import (
     Forbidden,
     NotFound,
     ReauthenticationNeeded,
+    Unauthenticated,
 )
 from services.notifications import Notice, notify
 from services.permissions import Permission, demand
@@ -105,19 +106,22 @@ async def begin(session: AsyncSession, staff: Staff) -> None:
         raise AlreadyEnrolled
     sealed = sealing.seal(pyotp.random_base32())
     if secret is None:
-        session.add(TotpSecret(user_id=staff.user_id, sealed=sealed))
-    else:
-        secret.sealed = sealed
+        secret = TotpSecret(user_id=staff.user_id, sealed=sealed)
+        session.add(secret)
+    secret.sealed, secret.begun_in = sealed, staff.session_id
     audit.record(session, staff.actor, "second_factor.begun", "user", staff.user_id)
 
 
 async def enrolment(session: AsyncSession, staff: Staff) -> Enrolment | None:
     """Show a secret that waits for its first code; a confirmed one stays hidden.
 
-    A screen left alone shows nothing either: whoever scans it would be the owner.
+    A screen left alone and another session show nothing either: whoever scans it
+    would hold the owner's second factor.
     """
     secret = await _secret(session, staff.user_id)
-    if secret is None or secret.confirmed_at is not None or not staff.fresh:
+    if secret is None or secret.confirmed_at is not None:
+        return None
+    if secret.begun_in != staff.session_id or not staff.fresh:
         return None
     user = await session.get_one(User, staff.user_id)
     letters = _unsealed(secret)
@@ -141,6 +145,8 @@ async def confirm(
         raise NotFound
     if secret.confirmed_at is not None:
         raise AlreadyEnrolled
+    if secret.begun_in != staff.session_id:
+        raise NotFound
     if not await _use_step(session, secret, typed):
         return None
     secret.confirmed_at = await clock.now(session)
@@ -169,11 +175,19 @@ async def complete(
     session: AsyncSession, staff: Staff, client: Client, hours: int
 ) -> str:
     """End the half of a session and begin the whole one, under another secret."""
-    user = await session.get_one(User, staff.user_id)
+    user = await roles.lock_user(session, staff.user_id)
+    # A new password or a block may have ended the half while the code was typed.
+    if not await staff_sessions.end_quietly(session, staff.session_id):
+        raise Unauthenticated
     found = Candidate(user, staff.role)
-    await staff_sessions.end_quietly(session, staff.session_id)
     return await staff_sessions.begin(
-        session, found, client, hours, proven=True, by_provider=staff.by_provider
+        session,
+        found,
+        client,
+        hours,
+        proven=True,
+        by_provider=staff.by_provider,
+        fresh=staff.fresh,
     )
 
 

@@ -17,6 +17,7 @@ from services import (
     clock,
     passwords,
     people,
+    rate_limits,
     refresh_tokens,
     roles,
     staff_sessions,
@@ -29,7 +30,7 @@ from services.people import NewPerson
 from services.permissions import Permission, demand, may
 from services.staff_sessions import Staff
 
-SHORTEST_PASSWORD = 12
+SHORTEST_PASSWORD = passwords.SHORTEST_OF_STAFF
 
 
 async def create_staff(
@@ -91,6 +92,7 @@ async def renew_password(
         raise NotFound
     password = await people.renew_password(user)
     await staff_sessions.end_all(session, user_id)
+    await refresh_tokens.revoke_all(session, user_id)
     audit.record(session, actor, "staff.password_renewed", "user", user_id)
     return password
 
@@ -111,6 +113,8 @@ async def change_own_password(
     user.auth_version += 1
     await staff_sessions.end_all(session, user.id, keep=staff.session_id)
     await staff_sessions.go_on(session, staff.session_id, user.auth_version)
+    await refresh_tokens.revoke_all(session, user.id)
+    await rate_limits.forgive(session, user.id)
     audit.record(session, staff.actor, "staff.password_changed", "user", user.id)
 
 

@@ -120,11 +120,13 @@ async def begin(
     *,
     proven: bool = False,
     by_provider: bool = False,
+    fresh: bool = True,
 ) -> str:
     """Open a session for a person whose password was checked; return its secret.
 
     `proven`: the second factor was shown too. Without it, where one is needed, the
-    session opens nothing but the page of the second factor.
+    session opens nothing but the page of the second factor. `fresh`: the person has
+    proved just now who they are.
     """
     user = found.user
     token = secrets.token_urlsafe(32)
@@ -143,7 +145,7 @@ async def begin(
             last_seen_at=moment,
             expires_at=moment + life,
             second_factor_at=moment if proven else None,
-            reauthenticated_at=moment,
+            reauthenticated_at=moment if fresh else None,
             by_provider=by_provider,
         )
     )
@@ -241,13 +243,21 @@ async def end(session: AsyncSession, staff: Staff) -> None:
     audit.record(session, staff.actor, "staff.signed_out", "user", staff.user_id)
 
 
-async def end_quietly(session: AsyncSession, session_id: uuid.UUID) -> None:
-    """End a session that another one takes the place of."""
-    await session.execute(
+async def end_quietly(session: AsyncSession, session_id: uuid.UUID) -> bool:
+    """End a session that another one takes the place of; False if it is over already."""
+    ended = (
         sa.update(StaffSession)
-        .where(col(StaffSession.id) == session_id)
+        .where(
+            col(StaffSession.id) == session_id,
+            col(StaffSession.ended_at).is_(None),
+            col(User.id) == col(StaffSession.user_id),
+            col(User.auth_version) == col(StaffSession.auth_version),
+            col(User.blocked_at).is_(None),
+        )
         .values(ended_at=sa.func.app_now())
+        .returning(col(StaffSession.id))
     )
+    return await session.scalar(ended) is not None
 
 
 async def unprove(session: AsyncSession, session_id: uuid.UUID) -> None:

@@ -17,6 +17,7 @@ def upgrade() -> None:
         "by_provider", sa.Boolean(), server_default=sa.false(), nullable=False
     )
     op.add_column("staff_session", column)
+    op.add_column("totp_secret", sa.Column("begun_in", sa.Uuid(), nullable=True))
     by_plan = sa.Column(
         "duty_by_plan", sa.Boolean(), server_default=sa.false(), nullable=False
     )
@@ -32,4 +33,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_notification_unread", table_name="notification")
     op.drop_column("doctor_profile", "duty_by_plan")
+    op.drop_column("totp_secret", "begun_in")
     op.drop_column("staff_session", "by_provider")

@@ -1,5 +1,6 @@
 """Speaking to a provider of identities: OpenID Connect Core 1.0, the code flow."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -102,10 +103,14 @@ def _checked(
 async def _json(method: str, address: str, **options: Any) -> Mapping[str, Any]:
     """Ask for a JSON object; a redirect is no answer."""
     try:
-        async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as client:
+        # httpx limits each read; a provider that drips is limited here.
+        async with (
+            asyncio.timeout(SECONDS),
+            httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as client,
+        ):
             answer = await client.request(method, address, **options)
         body = answer.json() if answer.is_success else None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise Undelivered(f"OpenID provider: {type(error).__name__}") from error
     if not isinstance(body, dict):
         raise Undelivered(f"OpenID provider: HTTP {answer.status_code}")

@@ -15,7 +15,7 @@ from services import clock, passwords
 from services.database import Sessions
 from services.edges import transaction
 from tests import factories
-from tests.backoffice.browser import SCRIPT, Browser, signed_in
+from tests.backoffice.browser import OURS, SCRIPT, Browser, signed_in
 from tests.backoffice.test_matrix import NOBODY_ID
 from tests.backoffice.test_second_factor import csrf, enrol
 
@@ -25,6 +25,8 @@ FRESH = {
     "/users/{pk}/grant": Role.ADMIN,
     "/users/{pk}/revoke": Role.ADMIN,
     "/users/{pk}/password": Role.ADMIN,
+    "/users/{pk}/unblock": Role.ADMIN,
+    "/doctors/{pk}/unblock": Role.CURATOR,
     "/users/{pk}/second-factor/reset": Role.ADMIN,
     "/staff": Role.ADMIN,
     "/doctors": Role.CURATOR,
@@ -150,3 +152,30 @@ async def test_whoever_has_a_second_factor_shows_it_as_well(
     right = await boss.post(path, **fields, own_code=await phone.code())
     assert right.status_code in {303, 404}
     assert "Подтвердите" not in right.text
+
+
+async def test_tries_at_ones_own_password_are_counted_and_kept(
+    sessions: Sessions, boss: Browser
+) -> None:
+    new = {"new_password": "ещё один пароль", "repeated": "ещё один пароль"}
+    codes = [
+        (await boss.post("/me/password", current_password="no", **new)).status_code
+        for _ in range(11)
+    ]
+    assert codes == [422] * 10 + [429]
+    late = await boss.post("/me/password", current_password=PASSWORD, **new)
+    assert late.status_code == 429
+    async with transaction(sessions) as session:
+        query = sa.select(col(AuditEvent.action))
+        actions = (await session.scalars(query)).all()
+    assert actions.count("staff.reauthentication_refused") == 10
+
+
+@pytest.mark.parametrize("path", ["/staff", "/me/password", "/me/second-factor/begin"])
+async def test_half_a_surrogate_pair_is_no_text(boss: Browser, path: str) -> None:
+    fields = ("own_password", "current_password", "code")
+    body = "{" + ", ".join(f'"{each}": "\\ud800"' for each in fields) + "}"
+    headers = OURS | SCRIPT | {"x-csrf-token": boss.csrf}
+    headers["content-type"] = "application/json"
+    answer = await boss.client.post(f"/admin{path}", content=body, headers=headers)
+    assert answer.status_code == 400

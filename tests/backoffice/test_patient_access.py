@@ -106,7 +106,20 @@ async def test_nobody_is_not_found(admin: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["=1+1", "+7916", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "＝1"]
+    "cell",
+    [
+        "=1+1",
+        "+7916",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        " =1",
+        "\r=1",
+        "＝1",
+        "\u200b=1",
+        "\ufeff=1",
+        "\x00=1",
+    ],
 )
 def test_a_cell_that_a_spreadsheet_would_run_is_disarmed(cell: str) -> None:
     assert csv_export.disarmed(cell) == "'" + cell

@@ -1,6 +1,8 @@
 """Sign-in by way of a provider of identities, spoken to over real HTTP."""
 
+import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,9 +15,12 @@ from fastapi import FastAPI
 from httpx import AsyncClient, Response
 from sqlmodel import col
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
 
 from backoffice.app import create_app
-from models import AuditEvent, Role, User
+from models import AuditEvent, Role, StaffSession, User
 from sandbox.oidc_provider import OidcProvider
 from services.config import Profile, Settings, use_settings
 from services.database import Sessions
@@ -46,7 +51,7 @@ async def ours(
         "oidc_name": "Учётка клиники",
         "oidc_client_id": "tot",
         "oidc_client_secret": "shared secret",
-        "oidc_allowed_emails": [MAIL],
+        "oidc_allowed_emails": [MAIL, "kate@example.org"],
     }
     changed = settings.model_copy(update=told)
     use_settings(changed)
@@ -121,6 +126,8 @@ async def test_whom_the_provider_vouches_for_comes_in_with_our_role(
         {"sub": ""},
         {"sub": 7},
         {"sub": "x" * 151},
+        {"sub": "x\x00y"},
+        {"email": "\u212aate@example.org"},
     ],
     ids=str,
 )
@@ -299,3 +306,46 @@ def test_a_provider_is_set_up_whole_and_over_https_in_production() -> None:
             oidc_issuer="http://id.example",
             **whole,
         )
+
+
+@pytest.mark.parametrize(
+    ("said", "fresh"),
+    [({}, True), ({"auth_time": 1_600_000_000}, False), ({"auth_time": None}, False)],
+)
+async def test_an_old_sign_in_at_the_provider_is_no_fresh_proof(
+    ours: FastAPI,
+    sessions: Sessions,
+    provider: tuple[OidcProvider, str],
+    said: dict[str, Any],
+    fresh: bool,
+) -> None:
+    provider[0].lies = said
+    async with transaction(sessions) as session:
+        await factories.person(session, Role.ADMIN, email=MAIL)
+    async with anonymous(ours) as client:
+        await come(client)
+        assert (await client.get("/admin/users/list")).status_code == 200
+        async with transaction(sessions) as session:
+            proved = sa.select(col(StaffSession.reauthenticated_at))
+            assert (await session.scalar(proved) is not None) is fresh
+
+
+async def test_a_provider_that_drips_does_not_keep_anybody_waiting(
+    ours: FastAPI,
+) -> None:
+    async def drip(_: Request) -> StreamingResponse:
+        async def slowly() -> AsyncIterator[bytes]:
+            for _ in range(100):
+                yield b" "
+                await asyncio.sleep(0.5)
+
+        return StreamingResponse(slowly())
+
+    route = Route("/oidc/.well-known/openid-configuration", drip)
+    async with served(Starlette(routes=[route])) as address:
+        told = {"oidc_issuer": f"{address}/oidc"}
+        ours.state.settings = ours.state.settings.model_copy(update=told)
+        begun = time.monotonic()
+        async with anonymous(ours) as client:
+            assert (await client.get(START)).status_code == 503
+    assert time.monotonic() - begun < 8

@@ -12,10 +12,12 @@ from httpx import AsyncClient
 from sqlmodel import col
 
 from models import AuditEvent, Role, User
-from services import clock, passwords
+from services import clock, passwords, second_factor, staff_sessions
 from services.config import Settings, use_settings
 from services.database import Sessions
 from services.edges import transaction
+from services.errors import Unauthenticated
+from services.staff_sessions import Client
 from tests import factories
 from tests.backoffice.browser import OURS, SCRIPT, Browser, anonymous, signed_in
 from tests.backoffice.test_matrix import NOBODY_ID, TABLE
@@ -229,7 +231,7 @@ async def test_one_renews_the_codes_and_changes_the_phone(
     assert "Второй фактор выключен" in await browser.page("/")
     assert "Подключение второго фактора" in await browser.page(HERE)
     taken = await browser.post(f"{HERE}/check", code="123456", _headers=SCRIPT)
-    assert taken.json()["code"] == "wrong_code"
+    assert taken.json()["code"] == "not_found"
 
 
 async def csrf(browser: Browser) -> str:
@@ -250,3 +252,61 @@ async def test_an_administrator_resets_it_and_the_person_signs_in_anew(
     here = f"/users/{other.user.id}/second-factor/reset"
     assert (await admin.post(here, reason="Телефон утонул")).status_code == 303
     assert (await other.get("/me")).headers["location"].startswith("/admin/login")
+
+
+async def test_who_is_in_already_gets_no_fresh_proof_for_a_code_alone(
+    app: FastAPI, sessions: Sessions, admin: Browser
+) -> None:
+    _, recovery = await enrol(admin, sessions)
+    admin.csrf = await csrf(admin)
+    await grow_stale(sessions)
+    taken = await admin.post(f"{HERE}/check", code=recovery[0])
+    assert taken.status_code == 404
+    asked = await admin.post("/staff", role="admin", reason="x")
+    assert asked.status_code == 403
+
+
+async def grow_stale(sessions: Sessions) -> None:
+    async with transaction(sessions) as session:
+        await session.execute(
+            sa.text(
+                "UPDATE staff_session SET"
+                " reauthenticated_at = reauthenticated_at - interval '1 hour'"
+            )
+        )
+
+
+@pytest.mark.usefixtures("required")
+async def test_a_secret_is_shown_only_where_it_was_begun(
+    app: FastAPI, sessions: Sessions
+) -> None:
+    user = await member(sessions)
+    async with anonymous(app) as mine, anonymous(app) as theirs:
+        victim, thief = await knock(mine, user), await knock(theirs, user)
+        await victim.post(f"{HERE}/begin")
+        assert 'class="qr"' in await victim.page(HERE)
+        assert 'class="qr"' not in await thief.page(HERE)
+        phone = Phone(sessions, await victim.page(HERE))
+        stolen = await thief.post(f"{HERE}/confirm", code=await phone.code())
+        assert stolen.status_code == 404
+        sheet = await victim.post(f"{HERE}/confirm", code=phone.app.now())
+        assert sheet.status_code == 200
+
+
+async def test_a_half_that_ended_meanwhile_is_not_finished(
+    app: FastAPI, sessions: Sessions, admin: Browser
+) -> None:
+    user = await member(sessions)
+    async with anonymous(app) as client:
+        _, recovery = await enrol(await knock(client, user), sessions)
+    async with anonymous(app) as client:
+        await knock(client, user)
+        token = client.cookies["tot_staff"]
+    async with transaction(sessions) as session:
+        seen = await staff_sessions.find(session, token, 30)
+    assert seen is not None
+    await admin.post(f"/users/{user.id}/password")
+    with pytest.raises(Unauthenticated):
+        async with transaction(sessions) as session:
+            assert await second_factor.check(session, user.id, recovery[0])
+            await second_factor.complete(session, seen, Client(None, None), 12)

@@ -430,7 +430,7 @@ async def test_a_visit_under_way_is_not_cut_short(
 
 
 @pytest.mark.parametrize(
-    "case", ["blocked", "suspended", "expired", "by hand", "no week"]
+    "case", ["blocked", "suspended", "expired", "by hand", "no week", "no role"]
 )
 async def test_nobody_begins_who_may_not(
     session: AsyncSession, follower: User, case: str
@@ -444,6 +444,14 @@ async def test_nobody_begins_who_may_not(
         await shifts.follow(session, as_doctor(follower), False)
     elif case == "no week":
         await shifts.set_plan(session, as_doctor(follower), [])
+    elif case == "no role":
+        await session.execute(
+            sa.text(
+                "UPDATE role_grant SET revoked_at = app_now(), revoked_by = user_id,"
+                " revoke_reason = 'x' WHERE user_id = :doctor"
+            ),
+            {"doctor": follower.id},
+        )
     else:
         change = {
             "suspended": "suspended_at = app_now()",

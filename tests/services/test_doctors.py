@@ -121,6 +121,9 @@ async def test_of_two_open_forms_the_second_does_not_win(session: AsyncSession) 
         await doctors.edit(session, CURATOR, user.id, facts(), stale)
     with pytest.raises(NotFound):
         await doctors.edit(session, CURATOR, factories.nobody(), facts())
+    themselves = Actor(user.id, Role.CURATOR, Via.CONSOLE)
+    with pytest.raises(Forbidden):
+        await doctors.edit(session, themselves, user.id, facts())
 
 
 async def test_dispatchers_keep_no_doctors_and_no_clinics(

@@ -1,7 +1,7 @@
 """A curator's word on papers: states, who may say it, notices, until when it holds."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlmodel import col, select
@@ -10,11 +10,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import DoctorProfile, Document, Notification, Role, User
 from models.doctor_application import ApplicationStatus
 from models.document import DocumentKind, DocumentStatus
-from services import document_reviews, documents
+from services import clock, document_reviews, documents
 from services.actor import Actor
 from services.database import Sessions
 from services.edges import in_transaction, transaction
 from services.errors import (
+    Conflict,
     Forbidden,
     IllegalTransition,
     NotFound,
@@ -264,3 +265,19 @@ async def test_of_two_curators_and_the_owner_one_is_first(sessions: Sessions) ->
         # A rejected paper may still be taken back; nothing else follows.
         done = [not isinstance(end, IllegalTransition) for end in ends]
         assert done in ([1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1])
+
+
+async def test_a_paper_that_has_run_out_replaces_nothing(session: AsyncSession) -> None:
+    actor, doctor = await curator(session), await factories.doctor(session)
+    today = await clock.today(session)
+    good = await factories.document(session, doctor, KIND.LICENCE)
+    await document_reviews.accept(session, actor, good.id)
+    old = await factories.document(session, doctor, KIND.LICENCE)
+    old.expires_on = today - timedelta(days=1)
+    await session.flush()
+    with pytest.raises(Conflict):
+        await document_reviews.accept(session, actor, old.id)
+    assert good.status is STATUS.ACCEPTED
+    old.expires_on = today
+    await document_reviews.accept(session, actor, old.id)
+    assert old.status is STATUS.ACCEPTED

@@ -86,6 +86,9 @@ async def grant(
         raise RolesExclude
     await _demand_facts(session, user_id, role)
     await add(session, actor, user, role, reason)
+    if role in STAFF_ROLES and not held & STAFF_ROLES:
+        # It may be as short as patients' are allowed to be.
+        user.must_change_password = user.password_hash is not None
     await _restart_sessions(session, user)
 
 

@@ -61,3 +61,16 @@ async def test_a_new_password_in_the_console_ends_the_sign_ins_over_rest(
         again = await token(client, user, NEXT)
         await admin.post(f"/users/{user.id}/password")
         assert await refreshed(client, again) == 401
+
+
+async def test_a_patient_who_joins_the_house_chooses_a_longer_password_first(
+    app: FastAPI, sessions: Sessions, admin: Browser
+) -> None:
+    hashed = await passwords.hash("qk7vbx2m")
+    async with transaction(sessions) as session:
+        user = await factories.person(session, Role.PATIENT, password_hash=hashed)
+    role = {"role": "dispatcher", "reason": "приняли на работу"}
+    assert (await admin.post(f"/users/{user.id}/grant", **role)).status_code == 303
+    browser = await session_of(app, sessions, user, Role.DISPATCHER)
+    board = await browser.get("/board")
+    assert board.headers["location"] == "/admin/me/password"

@@ -71,6 +71,8 @@ async def test_a_patient_who_joins_the_house_chooses_a_longer_password_first(
         user = await factories.person(session, Role.PATIENT, password_hash=hashed)
     role = {"role": "dispatcher", "reason": "приняли на работу"}
     assert (await admin.post(f"/users/{user.id}/grant", **role)).status_code == 303
+    async with transaction(sessions) as session:
+        user = await session.get_one(User, user.id)
     browser = await session_of(app, sessions, user, Role.DISPATCHER)
     board = await browser.get("/board")
     assert board.headers["location"] == "/admin/me/password"

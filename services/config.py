@@ -14,7 +14,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from services.provider_addresses import OFFICIAL_NETWORKS, reaches_loopback
+
 MINIMUM_SECRET_BYTES = 32
+MINIMUM_WEBHOOK_SECRET = 22
 RULES_OF_PRODUCTION = (
     "require_verified_phone",
     "require_current_consents",
@@ -88,6 +91,24 @@ class Settings(BaseSettings):
     sms_api_id: str = ""
     sms_sender: str = ""
 
+    yookassa_api_url: str = Field(
+        default="https://api.yookassa.ru/v3", pattern=r"^https?://[^/?#]+[^?#]*[^/?#]$"
+    )
+    yookassa_shop_id: str = Field(default="", description="empty: no online payments")
+    yookassa_secret_key: str = ""
+    yookassa_webhook_secret: str = Field(
+        default="", pattern=r"^[0-9A-Za-z_-]*$", description="empty: the route is shut"
+    )
+    yookassa_webhook_networks: list[IPv4Network | IPv6Network] = [*OFFICIAL_NETWORKS]
+    yookassa_test: bool | None = Field(
+        default=None, description="of a test shop; off in production"
+    )
+    yookassa_sbp_qr: bool = True
+    yookassa_receipts: bool = Field(default=False, description="54-FZ receipts")
+    yookassa_receipt_email: str = Field(
+        default="", description="for patients without an e-mail"
+    )
+
     files_dir: Path = Field(default=Path(), description="DATA_DIR/files")
     max_upload_bytes: int = 10_000_000
 
@@ -134,6 +155,10 @@ class Settings(BaseSettings):
         self._settle_people()
         self._settle_secret()
         self._demand_whole_provider()
+        if self.yookassa_test is None:
+            self.yookassa_test = self.profile is not Profile.PRODUCTION
+        if self.profile is Profile.PRODUCTION:
+            self._demand_safe_payments()
         return self
 
     def _demand_whole_provider(self) -> None:
@@ -146,6 +171,22 @@ class Settings(BaseSettings):
         plain = not self.oidc_issuer.startswith("https://")
         if plain and self.profile is Profile.PRODUCTION:
             raise ValueError("TOT_OIDC_ISSUER must be reached over https in production")
+
+    def _demand_safe_payments(self) -> None:
+        """Where money is real, nobody but the provider may speak in its name."""
+        if not self.yookassa_api_url.startswith("https://"):
+            raise ValueError("TOT_YOOKASSA_API_URL must be https in production")
+        if any(map(reaches_loopback, self.yookassa_webhook_networks)):
+            raise ValueError(
+                "TOT_YOOKASSA_WEBHOOK_NETWORKS holds loopback addresses in production"
+            )
+        if self.yookassa_shop_id and not self.yookassa_secret_key:
+            raise ValueError("TOT_YOOKASSA_SHOP_ID needs TOT_YOOKASSA_SECRET_KEY")
+        short = len(self.yookassa_webhook_secret) < MINIMUM_WEBHOOK_SECRET
+        if self.yookassa_shop_id and short:
+            raise ValueError(
+                "TOT_YOOKASSA_SHOP_ID needs a TOT_YOOKASSA_WEBHOOK_SECRET of 22 letters"
+            )
 
     def _settle_people(self) -> None:
         """Rules that protect real people are on unless somebody turns them off."""

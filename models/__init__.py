@@ -14,13 +14,19 @@ from models.doctor_profile import DoctorProfile
 from models.doctor_state import DoctorState
 from models.document import Document
 from models.idempotency_record import IdempotencyRecord
+from models.ledger import LedgerAccount, LedgerEntry, LedgerJournal, LedgerSnapshot
 from models.notification import Notification
 from models.patient_profile import PatientProfile
+from models.payment import Payment, ProviderEvent, WebhookInbox
+from models.payout import Payout, PayoutLine, Tariff
 from models.presence import Presence
 from models.price_item import PriceItem
 from models.profile_change import ProfileChange
 from models.rate_limit import RateLimit
+from models.receipt import Receipt
+from models.recon_issue import ReconIssue, ReconMark
 from models.refresh_token import RefreshToken
+from models.refund import Refund, RefundClaim, RefundPolicy
 from models.role_grant import Role, RoleGrant
 from models.second_factor import RecoveryCode, TotpSecret
 from models.setting import Setting
@@ -29,6 +35,7 @@ from models.staff_session import StaffSession
 from models.street import Street
 from models.user import User
 from models.verification_code import VerificationCode
+from models.withdrawal import Withdrawal
 
 __all__ = [
     "Address",
@@ -48,15 +55,29 @@ __all__ = [
     "Document",
     "Holiday",
     "IdempotencyRecord",
+    "LedgerAccount",
+    "LedgerEntry",
+    "LedgerJournal",
+    "LedgerSnapshot",
     "Notification",
     "Outcome",
     "PatientProfile",
+    "Payment",
+    "Payout",
+    "PayoutLine",
     "Presence",
     "PriceItem",
     "ProfileChange",
+    "ProviderEvent",
     "RateLimit",
+    "Receipt",
+    "ReconIssue",
+    "ReconMark",
     "RecoveryCode",
     "RefreshToken",
+    "Refund",
+    "RefundClaim",
+    "RefundPolicy",
     "Role",
     "RoleGrant",
     "Setting",
@@ -64,8 +85,11 @@ __all__ = [
     "ShiftException",
     "StaffSession",
     "Street",
+    "Tariff",
     "TotpSecret",
     "User",
     "VerificationCode",
+    "WebhookInbox",
+    "Withdrawal",
     "metadata",
 ]

@@ -14,6 +14,7 @@ from models.booking_words import (
     BookingSource,
     CallType,
     CancelReason,
+    ExtraConsent,
     Flag,
     Priority,
 )
@@ -118,7 +119,10 @@ class Booking(Table, table=True):
         one_of("subject_sex", Sex, nullable=True),
         one_of("cancel_reason_code", CancelReason, nullable=True),
         *point_rules(),
+        one_of("extra_consent", ExtraConsent, nullable=True),
         sa.CheckConstraint("price_kopecks >= 0", name="price_not_negative"),
+        sa.CheckConstraint("extras_kopecks >= 0", name="extras_not_negative"),
+        sa.CheckConstraint("vat_code BETWEEN 1 AND 12", name="vat_code_known"),
         sa.CheckConstraint("version >= 1", name="version_positive"),
         sa.CheckConstraint("wanted_to > wanted_from", name="wanted_window"),
         sa.CheckConstraint("actual_minutes BETWEEN 1 AND 1440", name="minutes_range"),
@@ -218,6 +222,13 @@ class Booking(Table, table=True):
     )
     stop_id: uuid.UUID
     price_kopecks: int = Field(sa_type=sa.BigInteger)
+    vat_code: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    extras_kopecks: int = Field(
+        default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"}
+    )
+    extra_consent: ExtraConsent | None = Field(
+        default=None, sa_type=enum_type(ExtraConsent)
+    )
     source: BookingSource = Field(sa_type=enum_type(BookingSource))
     version: int = Field(default=1)
 
@@ -254,6 +265,12 @@ class Booking(Table, table=True):
     def for_another(self) -> bool:
         """The call is for another person than the account holder."""
         return self.subject_name is not None
+
+    @property
+    def total_kopecks(self) -> int:
+        """What the visit costs: the quote, and the extras unless they wait or fell."""
+        charged = self.extra_consent in {None, ExtraConsent.AGREED}
+        return self.price_kopecks + (self.extras_kopecks if charged else 0)
 
     def has_flag(self, flag: Flag) -> bool:
         """Tell whether the flag is up."""

@@ -15,6 +15,7 @@ class BookingItem(Table, table=True):
     __table_args__ = (
         sa.CheckConstraint("quantity BETWEEN 1 AND 100", name="quantity_range"),
         sa.CheckConstraint("price_kopecks >= 0", name="price_not_negative"),
+        sa.CheckConstraint("vat_code BETWEEN 1 AND 12", name="vat_code_known"),
     )
 
     booking_id: uuid.UUID = Field(
@@ -24,3 +25,4 @@ class BookingItem(Table, table=True):
     title: str = Field(max_length=200)
     quantity: int
     price_kopecks: int = Field(sa_type=sa.BigInteger)
+    vat_code: int = Field(default=1, sa_column_kwargs={"server_default": "1"})

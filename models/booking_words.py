@@ -45,6 +45,14 @@ class Flag(StrEnum):
     HOSPITAL_TRANSFER = "hospital_transfer"
 
 
+class ExtraConsent(StrEnum):
+    """What the patient says to items well above the quote."""
+
+    AWAITED = "awaited"
+    AGREED = "agreed"
+    WAIVED = "waived"
+
+
 class Bearer(StrEnum):
     """Who bears the cost of a cancellation."""
 

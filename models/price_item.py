@@ -32,6 +32,7 @@ class PriceItem(Table, table=True):
         one_of("call_type", CallType, nullable=True),
         one_of("specialization", Specialization, nullable=True),
         sa.CheckConstraint("price_kopecks BETWEEN 0 AND 100000000", name="price_range"),
+        sa.CheckConstraint("vat_code BETWEEN 1 AND 12", name="vat_code_known"),
         sa.CheckConstraint(
             "(kind = 'visit') = (call_type IS NOT NULL)", name="visit_has_call_type"
         ),
@@ -47,4 +48,5 @@ class PriceItem(Table, table=True):
     starts: time = Field(default=time(0, 0))
     ends: time = Field(default=time(0, 0))
     price_kopecks: int = Field(sa_type=sa.BigInteger)
+    vat_code: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     active: bool = Field(default=True)

@@ -159,6 +159,41 @@ class PositionNotShared(Conflict):
     text = "The doctor's position is shown only while they are on the way to you."
 
 
+class PaymentRequired(Conflict):
+    """The visit is to be paid before the doctor sets out."""
+
+    code = "payment_required"
+    text = "This visit is paid in advance, and it has not been paid yet."
+
+
+class PaymentOpen(Conflict):
+    """A payment of this call has not ended yet."""
+
+    code = "payment_open"
+    text = "A payment of this call has not ended yet."
+
+
+class NothingToPay(Conflict):
+    """Everything that is owed for the call has been paid, or nothing is owed."""
+
+    code = "nothing_to_pay"
+    text = "There is nothing to pay."
+
+
+class InsufficientFunds(Conflict):
+    """The account holds less than is to be taken from it."""
+
+    code = "insufficient_funds"
+    text = "There is not enough money on the account."
+
+
+class LedgerConflict(Conflict):
+    """The same posting was made before with other amounts."""
+
+    code = "ledger_conflict"
+    text = "This was posted before with other amounts. Ask the administrator."
+
+
 class IdempotencyInProgress(Conflict):
     """The twin of this request is still running."""
 

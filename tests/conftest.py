@@ -131,6 +131,14 @@ async def settle(session: AsyncSession) -> None:
     await session.execute(text("SET CONSTRAINTS ALL DEFERRED"))
 
 
+# What the migrations put into the tables, which an emptied database has too.
+FIRST_ROWS = {
+    "ledger_account": "owner_id IS NULL",
+    "tariff": "doctor_id IS NULL AND clinic_id IS NULL AND valid_from < '2021-01-01'",
+    "refund_policy": "version = 1",
+}
+
+
 async def empty(engine: AsyncEngine) -> None:
     """Empty every table; replica mode keeps the append-only triggers asleep."""
     async with engine.begin() as connection:
@@ -142,7 +150,18 @@ async def empty(engine: AsyncEngine) -> None:
             )
         )
         await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        for table, first in FIRST_ROWS.items():
+            await connection.execute(
+                text(
+                    f"CREATE TEMP TABLE first_{table} ON COMMIT DROP AS"
+                    f" SELECT * FROM {table} WHERE {first}"
+                )
+            )
         await connection.execute(text(f"TRUNCATE {tables} CASCADE"))
+        for table in FIRST_ROWS:
+            await connection.execute(
+                text(f"INSERT INTO {table} SELECT * FROM first_{table}")
+            )
 
 
 @pytest_asyncio.fixture(loop_scope="session")

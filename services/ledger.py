@@ -1,0 +1,214 @@
+"""The ledger's only writer. What is posted stands in services/postings.py.
+
+A posting happens once for its key. Accounts are made when they are first needed;
+guarded ones are locked in the order of their ids, house accounts never.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.base import uuid7
+from models.ledger import GUARDED, OWNED, AccountKind, nature_of, sign_of
+from services import direct
+from services.actor import Actor
+from services.errors import InsufficientFunds, LedgerConflict
+
+_JOURNAL = """
+INSERT INTO ledger_journal
+  (id, idem_key, request_hash, kind, ref_type, ref_id, booking_id,
+   actor_id, acting_as, via)
+VALUES (%(id)s, %(key)s, %(hash)s, %(kind)s, %(ref_type)s, %(ref_id)s,
+        %(booking_id)s, %(actor_id)s, %(acting_as)s, %(via)s)
+ON CONFLICT (idem_key) DO NOTHING RETURNING id
+"""
+_EARLIER = "SELECT id, request_hash FROM ledger_journal WHERE idem_key = %(key)s"
+_ACCOUNTS = """
+WITH locked AS MATERIALIZED (
+  SELECT id, code, balance_kopecks FROM ledger_account
+   WHERE code = ANY(%(codes)s) AND guarded ORDER BY id FOR NO KEY UPDATE
+)
+SELECT id, code, balance_kopecks FROM locked
+UNION ALL
+SELECT id, code, NULL FROM ledger_account
+ WHERE code = ANY(%(codes)s) AND NOT guarded
+"""
+_OPEN = """
+INSERT INTO ledger_account
+  (id, code, kind, nature, owner_id, currency, guarded, balance_kopecks, version)
+VALUES (%(id)s, %(code)s, %(kind)s, %(nature)s, %(owner_id)s, 'RUB', %(guarded)s,
+        %(balance)s, 0)
+ON CONFLICT (code) DO NOTHING RETURNING id
+"""
+# In the order of the accounts, as everybody takes them.
+_ENTRIES = """
+INSERT INTO ledger_entry (id, journal_id, account_id, amount_kopecks)
+SELECT leg.id, %(journal_id)s, leg.account_id, leg.amount
+  FROM unnest(%(ids)s::uuid[], %(accounts)s::uuid[], %(amounts)s::bigint[])
+       AS leg (id, account_id, amount)
+ ORDER BY leg.account_id
+RETURNING id
+"""
+# What an unguarded account comes to: the last snapshot and all that came after it.
+_BALANCE = """
+SELECT a.kind, coalesce(a.balance_kopecks, coalesce(s.sum_kopecks, 0) + (
+         SELECT coalesce(sum(e.amount_kopecks), 0) FROM ledger_entry e
+          WHERE e.account_id = a.id
+            AND e.created_at > coalesce(s.up_to, '-infinity')))::bigint AS total
+  FROM ledger_account a
+  LEFT JOIN LATERAL (
+    SELECT up_to, sum_kopecks FROM ledger_snapshot
+     WHERE account_id = a.id ORDER BY up_to DESC LIMIT 1) s ON true
+ WHERE a.code = %(code)s
+"""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account of the chart; kinds with an owner need the owner's id."""
+
+    kind: AccountKind
+    owner_id: uuid.UUID | None = None
+
+    @property
+    def code(self) -> str:
+        """The name in the database: the kind, and the owner after a colon."""
+        if (self.owner_id is not None) is not (self.kind in OWNED):
+            raise ValueError(f"{self.kind.value}: owned or not, not both")
+        owner = "" if self.owner_id is None else f":{self.owner_id}"
+        return f"{self.kind.value}{owner}"
+
+
+@dataclass(frozen=True)
+class Move:
+    """So many kopecks out of one account into another; nothing moves nothing."""
+
+    source: Account
+    target: Account
+    kopecks: int
+
+
+@dataclass(frozen=True)
+class Posting:
+    """What is to be written once: its key, what it is about, what moves."""
+
+    key: str
+    kind: str
+    ref_type: str
+    ref_id: uuid.UUID | None
+    booking_id: uuid.UUID | None
+    moves: Sequence[Move]
+
+    def legs(self) -> Mapping[Account, int]:
+        """Net the moves: a debit is negative, a credit positive, together nothing."""
+        legs: dict[Account, int] = {}
+        for move in self.moves:
+            if move.kopecks < 0:
+                raise ValueError(f"{self.kind}: {move.kopecks} kopecks cannot move")
+            legs[move.source] = legs.get(move.source, 0) - move.kopecks
+            legs[move.target] = legs.get(move.target, 0) + move.kopecks
+        return {account: amount for account, amount in legs.items() if amount}
+
+    def fingerprint(self) -> str:
+        """Tell this posting from another one under the same key."""
+        legs = sorted((account.code, amount) for account, amount in self.legs().items())
+        said = json.dumps([self.kind, self.ref_type, str(self.ref_id), legs])
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+async def post(session: AsyncSession, actor: Actor, posting: Posting) -> bool:
+    """Write a posting; False when it was written before, or moves nothing.
+
+    Raises InsufficientFunds when a guarded account would fall below nothing, and
+    LedgerConflict when the key was used for other amounts.
+    """
+    legs = posting.legs()
+    if not legs:
+        return False
+    journal_id = await _journal(session, actor, posting)
+    if journal_id is None:
+        return False
+    found = await _accounts(session, legs)
+    await direct.fetch_all(
+        session,
+        _ENTRIES,
+        {
+            "journal_id": journal_id,
+            "ids": [uuid7() for _ in legs],
+            "accounts": [found[account.code] for account in legs],
+            "amounts": list(legs.values()),
+        },
+    )
+    return True
+
+
+async def open_account(session: AsyncSession, account: Account) -> None:
+    """Make an account unless it is there; it holds nothing."""
+    guarded = account.kind in GUARDED
+    await direct.fetch_all(
+        session,
+        _OPEN,
+        {
+            "id": uuid7(),
+            "code": account.code,
+            "kind": account.kind,
+            "nature": nature_of(account.kind),
+            "owner_id": account.owner_id,
+            "guarded": guarded,
+            "balance": 0 if guarded else None,
+        },
+    )
+
+
+async def balance(session: AsyncSession, account: Account) -> int:
+    """Give what the account holds in kopecks, as people read it: assets positive."""
+    row = await direct.fetch_one(session, _BALANCE, {"code": account.code})
+    return 0 if row is None else sign_of(account.kind) * int(row.total)
+
+
+async def _journal(
+    session: AsyncSession, actor: Actor, posting: Posting
+) -> uuid.UUID | None:
+    """Write the journal; None when the same one is there already."""
+    values: dict[str, Any] = {
+        "id": uuid7(),
+        "key": posting.key,
+        "hash": posting.fingerprint(),
+        "kind": posting.kind,
+        "ref_type": posting.ref_type,
+        "ref_id": posting.ref_id,
+        "booking_id": posting.booking_id,
+        "actor_id": actor.user_id,
+        "acting_as": actor.acting_as,
+        "via": actor.via,
+    }
+    made = await direct.fetch_one(session, _JOURNAL, values)
+    if made is not None:
+        return uuid.UUID(str(made.id))
+    earlier: Any = await direct.fetch_one(session, _EARLIER, {"key": posting.key})
+    if earlier.request_hash != values["hash"]:
+        raise LedgerConflict
+    return None
+
+
+async def _accounts(
+    session: AsyncSession, legs: Mapping[Account, int]
+) -> Mapping[str, uuid.UUID]:
+    """Find the accounts, make those that are missing, lock and check guarded ones."""
+    codes = {account.code: account for account in legs}
+    rows = await direct.fetch_all(session, _ACCOUNTS, {"codes": list(codes)})
+    missing = codes.keys() - {row.code for row in rows}
+    if missing:
+        for code in sorted(missing):
+            await open_account(session, codes[code])
+        rows = await direct.fetch_all(session, _ACCOUNTS, {"codes": list(codes)})
+    for row in rows:
+        held = row.balance_kopecks
+        if held is not None and held + legs[codes[row.code]] < 0:
+            raise InsufficientFunds
+    return {row.code: row.id for row in rows}

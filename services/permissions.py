@@ -66,6 +66,27 @@ class Permission(StrEnum):
     SECOND_FACTOR_RESET = "second_factor.reset"
     NOTIFICATION_READ = "notification.read"
     NOTIFICATION_RETRY = "notification.retry"
+    PAYMENT_OWN = "payment.own"
+    WALLET_OWN = "wallet.own"
+    EARNINGS_OWN = "earnings.own"
+    PAYMENT_READ = "payment.read"
+    PAYMENT_SETTLE = "payment.settle"
+    REFUND_REQUEST = "refund.request"
+    REFUND_APPROVE = "refund.approve"
+    CLAIM_OPEN = "claim.open"
+    CLAIM_DECIDE = "claim.decide"
+    WITHDRAWAL_PREPARE = "withdrawal.prepare"
+    WITHDRAWAL_APPROVE = "withdrawal.approve"
+    EXTRAS_AGREE = "extras.agree"
+    EXTRAS_WAIVE = "extras.waive"
+    COMPENSATE = "wallet.compensate"
+    PAYOUT_MAKE = "payout.make"
+    PAYOUT_APPROVE = "payout.approve"
+    TARIFF_EDIT = "tariff.edit"
+    REFUND_POLICY_EDIT = "refund_policy.edit"
+    LEDGER_READ = "ledger.read"
+    RECON_READ = "recon.read"
+    RECON_RESOLVE = "recon.resolve"
     CONSOLE_USE = "console.use"
     MAINTENANCE = "maintenance"
 
@@ -118,6 +139,27 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.SECOND_FACTOR_RESET: frozenset({ADMIN}),
     Permission.NOTIFICATION_READ: frozenset({ADMIN}),
     Permission.NOTIFICATION_RETRY: frozenset({ADMIN}),
+    Permission.PAYMENT_OWN: frozenset({P}),
+    Permission.WALLET_OWN: frozenset({P}),
+    Permission.EARNINGS_OWN: frozenset({D}),
+    Permission.PAYMENT_READ: frozenset({FINANCE}),
+    Permission.PAYMENT_SETTLE: frozenset({SYSTEM}),
+    Permission.REFUND_REQUEST: frozenset({FINANCE}),
+    Permission.REFUND_APPROVE: frozenset({FINANCE}),
+    Permission.CLAIM_OPEN: frozenset({P}),
+    Permission.CLAIM_DECIDE: frozenset({FINANCE}),
+    Permission.WITHDRAWAL_PREPARE: frozenset({FINANCE}),
+    Permission.WITHDRAWAL_APPROVE: frozenset({FINANCE}),
+    Permission.EXTRAS_AGREE: frozenset({P}),
+    Permission.EXTRAS_WAIVE: frozenset({FINANCE}),
+    Permission.COMPENSATE: frozenset({FINANCE}),
+    Permission.PAYOUT_MAKE: frozenset({FINANCE}),
+    Permission.PAYOUT_APPROVE: frozenset({FINANCE}),
+    Permission.TARIFF_EDIT: frozenset({FINANCE}),
+    Permission.REFUND_POLICY_EDIT: frozenset({FINANCE}),
+    Permission.LEDGER_READ: frozenset({FINANCE}),
+    Permission.RECON_READ: frozenset({FINANCE, ADMIN}),
+    Permission.RECON_RESOLVE: frozenset({FINANCE, ADMIN}),
     Permission.CONSOLE_USE: frozenset({DISPATCHER, CURATOR, FINANCE, ADMIN}),
     Permission.MAINTENANCE: frozenset({SYSTEM}),
 }

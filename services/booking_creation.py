@@ -73,13 +73,14 @@ WITH gate AS MATERIALIZED (
   SELECT open_bookings_of(%(patient_id)s) AS open, app_now() AS now
 ), priced AS MATERIALIZED (
   SELECT gate.open, gate.now, coalesce(
-    ({_BEST_LINE}),
+    line.price_kopecks,
     (SELECT CAST(value AS bigint) FROM setting WHERE key = %(base_price_key)s),
-    CAST(%(base_price)s AS bigint)) AS price
-  FROM gate
+    CAST(%(base_price)s AS bigint)) AS price, coalesce(line.vat_code, 1) AS vat_code
+  FROM gate LEFT JOIN LATERAL ({_BEST_LINE}) AS line ON true
 ), made AS (
-  INSERT INTO booking ({", ".join(WRITTEN)}, price_kopecks, version)
-  SELECT {", ".join(f"%({column})s" for column in WRITTEN)}, priced.price, 1
+  INSERT INTO booking ({", ".join(WRITTEN)}, price_kopecks, vat_code, version)
+  SELECT {", ".join(f"%({column})s" for column in WRITTEN)},
+         priced.price, priced.vat_code, 1
   FROM priced
   WHERE priced.open < %(open_limit)s
     AND coalesce(CAST(%(wanted_from)s AS timestamptz) > priced.now, true)
@@ -87,7 +88,7 @@ WITH gate AS MATERIALIZED (
     AND coalesce(CAST(%(wanted_to)s AS timestamptz),
                  CAST(%(wanted_from)s AS timestamptz), priced.now)
         < priced.now + interval '1 year'
-  RETURNING id, number, price_kopecks, created_at, updated_at
+  RETURNING id, number, price_kopecks, vat_code, created_at, updated_at
 ), history AS (
   INSERT INTO booking_event (id, booking_id, version, event, to_status,
                              actor_id, acting_as, via, comment, data)
@@ -99,8 +100,8 @@ WITH gate AS MATERIALIZED (
   SELECT %(audit_id)s, %(actor_id)s, %(acting_as)s, %(via)s, 'booking.create', 'booking',
          made.id, '{{"version": 1}}', %(request_id)s FROM made
 )
-SELECT priced.open, made.number, made.price_kopecks, made.created_at,
-       made.updated_at, CAST(pg_notify('{live.CHANNEL}', %(wake_up)s) AS text)
+SELECT priced.open, made.number, made.price_kopecks, made.vat_code,
+       made.created_at, made.updated_at, CAST(pg_notify('{live.CHANNEL}', %(wake_up)s) AS text)
 FROM priced LEFT JOIN made ON true
 """  # noqa: S608 - made of constants only
 
@@ -146,6 +147,7 @@ async def insert_booking(
         values,
         number=row.number,
         price_kopecks=row.price_kopecks,
+        vat_code=row.vat_code,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -190,7 +192,8 @@ def _persistent(session: AsyncSession, values: dict[str, Any], **made: Any) -> B
     as much as the statement.
     """
     booking: Booking = manager_of_class(Booking).new_instance()
-    loaded = {**dict.fromkeys(_COLUMNS), **values, **made, "flags": [], "version": 1}
+    first = {"flags": [], "version": 1, "extras_kopecks": 0}
+    loaded = {**dict.fromkeys(_COLUMNS), **values, **made, **first}
     instance_dict(booking).update(loaded)
     make_transient_to_detached(booking)
     session.add(booking)

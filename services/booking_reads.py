@@ -20,11 +20,12 @@ from models import (
 )
 from models.assignment import SHOWN
 from models.booking import Status, Verb
-from services import pages, planning, proven_phones
+from services import pages, planning, proven_phones, visit_money
 from services.actor import Actor
 from services.errors import NotFound, PositionNotShared
 from services.pages import Page, Wanted
 from services.permissions import Permission, demand
+from services.visit_money import Money
 
 # Staff warn each other by flags and add what a second caller said.
 HIDDEN_FROM_PATIENTS = (Verb.FLAG.value, Verb.JOIN.value)
@@ -32,13 +33,14 @@ HIDDEN_FROM_PATIENTS = (Verb.FLAG.value, Verb.JOIN.value)
 
 @dataclass(frozen=True)
 class BookingView:
-    """A call with the doctor's turn that it shows, the doctor and the extras."""
+    """A call with the doctor's turn that it shows, the doctor, extras and money."""
 
     booking: Booking
     turn: Assignment | None = None
     doctor: User | None = None
     profile: DoctorProfile | None = None
     items: Sequence[BookingItem] = ()
+    money: Money | None = None
 
 
 @dataclass(frozen=True)
@@ -131,15 +133,17 @@ async def own_booking(
 async def views(
     session: AsyncSession, bookings: Sequence[Booking]
 ) -> list[BookingView]:
-    """Add the shown turns, their doctors and the extras, in two queries."""
+    """Add the shown turns, their doctors, the extras and the money: three queries."""
     ids = [booking.id for booking in bookings]
     turns = await _turns(session, ids)
     items = await items_of(session, ids)
+    money = await visit_money.money_of(session, ids)
     seen = []
     for booking in bookings:
         turn, doctor, profile = turns.get(booking.id, (None, None, None))
         extras = items.get(booking.id, [])
-        seen.append(BookingView(booking, turn, doctor, profile, extras))
+        view = BookingView(booking, turn, doctor, profile, extras, money[booking.id])
+        seen.append(view)
     return seen
 
 

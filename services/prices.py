@@ -17,7 +17,7 @@ from services.errors import NotFound
 # A line for the specialization beats one for all, hours beat the whole day, the
 # newer line beats the older. The statement that creates a booking uses it too.
 BEST_LINE = """
-SELECT price_kopecks FROM price_item
+SELECT price_kopecks, vat_code FROM price_item
 WHERE active AND kind = 'visit' AND call_type = %(call_type)s
   AND (specialization = %(specialization)s OR specialization IS NULL)
   AND (starts = ends

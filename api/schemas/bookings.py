@@ -3,23 +3,21 @@
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
 from models import Assignment, Booking, BookingEvent, BookingItem
 from models.booking import Status
-from models.booking_words import CallType, CancelReason, Priority
+from models.booking_words import CallType, CancelReason, ExtraConsent, Priority
 from models.patient_profile import Sex
+from models.payment import PaymentState
 from models.specialization import Specialization
 from services.booking_drafts import BookingChanges, Symptoms, Window
 from services.booking_reads import BookingView
 from services.inputs import AddressInput, Comment, Input
 from services.phones import masked_phone
-
-PaymentState = Literal[
-    "unpaid", "pending", "paid", "refund_pending", "partly_refunded", "refunded"
-]
+from services.visit_money import Money
 
 
 class PatientChanges(Window):
@@ -139,8 +137,9 @@ class BookingAnswer(BaseModel):
     doctor: DoctorCard | None
     planned_start: datetime | None
     price_kopecks: int
-    paid_kopecks: int = 0
-    payment_state: PaymentState = "unpaid"
+    paid_kopecks: int
+    payment_state: PaymentState
+    extra_awaits_consent: bool
     conclusion: str | None
     actual_minutes: int | None
     items: list[ItemAnswer]
@@ -157,6 +156,7 @@ class BookingAnswer(BaseModel):
     @classmethod
     def of(cls, view: BookingView) -> Self:
         booking, turn = view.booking, view.turn
+        money = view.money or Money(booking.total_kopecks)
         return cls(
             id=booking.id,
             number=booking.label,
@@ -171,7 +171,10 @@ class BookingAnswer(BaseModel):
             wanted_to=booking.wanted_to,
             doctor=_doctor(view),
             planned_start=turn.planned_start if turn else None,
-            price_kopecks=booking.price_kopecks,
+            price_kopecks=money.total,
+            paid_kopecks=money.paid,
+            payment_state=money.payment_state,
+            extra_awaits_consent=booking.extra_consent is ExtraConsent.AWAITED,
             conclusion=booking.conclusion,
             actual_minutes=booking.actual_minutes,
             items=ItemAnswer.all_of(view.items),

@@ -44,6 +44,7 @@ BOOKING_KEYS = {
     "price_kopecks",
     "paid_kopecks",
     "payment_state",
+    "extra_awaits_consent",
     "conclusion",
     "actual_minutes",
     "items",

@@ -5,11 +5,11 @@ an object that lacks what money hangs on is not read at all.
 """
 
 import re
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AliasPath,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -71,7 +71,7 @@ class ProviderPayment(_Answer):
     paid: StrictBool
     test: StrictBool
     account_id: Word = Field(validation_alias=AliasPath("recipient", "account_id"))
-    created_at: datetime
+    created_at: AwareDatetime
     metadata: Metadata = {}
     confirmation_url: str | None = Field(
         None, validation_alias=AliasPath("confirmation", "confirmation_url")
@@ -81,8 +81,8 @@ class ProviderPayment(_Answer):
     )
     refunded_kopecks: Kopecks | None = Field(None, validation_alias="refunded_amount")
     income_kopecks: Kopecks | None = Field(None, validation_alias="income_amount")
-    captured_at: datetime | None = None
-    expires_at: datetime | None = None
+    captured_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
     cancellation_party: Word | None = Field(
         None, validation_alias=AliasPath("cancellation_details", "party")
     )
@@ -105,7 +105,7 @@ class ProviderRefund(_Answer):
     payment_id: ObjectId
     status: Word
     amount_kopecks: Kopecks = Field(validation_alias="amount")
-    created_at: datetime
+    created_at: AwareDatetime
     metadata: Metadata = {}
     cancellation_party: Word | None = Field(
         None, validation_alias=AliasPath("cancellation_details", "party")
@@ -124,7 +124,7 @@ class ProviderReceipt(_Answer):
     status: Word
     payment_id: ObjectId | None = None
     refund_id: ObjectId | None = None
-    registered_at: datetime | None = None
+    registered_at: AwareDatetime | None = None
     fiscal_document_number: Word | None = None
     fiscal_attribute: Word | None = None
 

@@ -15,8 +15,9 @@ from yookassa.domain.request import PaymentRequest, ReceiptRequest, RefundReques
 
 # The least sum that the provider moves; and where the SDK's floats are still exact.
 LEAST_KOPECKS, MOST_KOPECKS = 100, 100_000_000_000
-MOST_ITEMS = 80
+MOST_ITEMS, LONGEST_LINE = 80, 128
 LONGEST_REFUND_REASON = 250
+LONGEST_ADDRESS = {"redirect": 2048, "qr": 1024}
 
 Method = Literal["card", "sbp"]
 PaymentMode = Literal["full_prepayment", "full_payment", "advance"]
@@ -140,12 +141,13 @@ def receipt_body(order: ReceiptOrder) -> str:
 
 
 def _confirmation(order: PaymentOrder) -> dict[str, str]:
-    back = {"return_url": order.return_url} if order.return_url else {}
-    if order.method == "sbp" and order.qr:
-        return {"type": "qr"} | back
-    if not back:
+    kind = "qr" if order.method == "sbp" and order.qr else "redirect"
+    if kind == "redirect" and not order.return_url:
         raise ValueError("the provider's page needs an address to return to")
-    return {"type": "redirect"} | back
+    if len(order.return_url or "") > LONGEST_ADDRESS[kind]:
+        raise ValueError("the address to return to is too long")
+    back = {"return_url": order.return_url} if order.return_url else {}
+    return {"type": kind} | back
 
 
 def _amount(kopecks: int) -> dict[str, str]:
@@ -171,7 +173,7 @@ def _receipt(receipt: Receipt | None, amount_kopecks: int) -> dict[str, Any]:
 
 
 def _item(item: ReceiptItem) -> dict[str, Any]:
-    if not 1 <= len(item.description) <= 128:
+    if not 1 <= len(item.description) <= LONGEST_LINE:
         raise ValueError("a line of a receipt has from 1 to 128 letters")
     if not 1 <= item.vat_code <= 12:
         raise ValueError("the code of a VAT rate is from 1 to 12")

@@ -132,3 +132,61 @@ def test_rules_of_production_hold_there_and_are_somebodys_choice_elsewhere(
     )
     assert (chosen.require_verified_phone, chosen.sandbox_port) == (True, 9100)
     assert chosen.files_dir == tmp_path / "papers"
+
+
+SHOP = {
+    "yookassa_shop_id": "100500",
+    "yookassa_secret_key": "live_secret",
+    "yookassa_webhook_secret": "q7Jw3mZpT0yVxN5cR2bKfA",
+}
+
+
+def test_a_whole_shop_is_taken_in_production(tmp_path: Path) -> None:
+    made = Settings(profile="production", secret_key=LONG, data_dir=tmp_path, **SHOP)
+    assert (made.yookassa_test, made.yookassa_sbp_qr) == (False, True)
+    assert made.yookassa_receipts is False
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"yookassa_api_url": "http://127.0.0.1:8001/v3"}, "YOOKASSA_API_URL"),
+        ({"yookassa_webhook_networks": ["127.0.0.1/32"]}, "WEBHOOK_NETWORKS"),
+        ({"yookassa_webhook_networks": ["0.0.0.0/0"]}, "WEBHOOK_NETWORKS"),
+        ({"yookassa_webhook_networks": ["::1/128"]}, "WEBHOOK_NETWORKS"),
+        ({"yookassa_secret_key": ""}, "YOOKASSA_SECRET_KEY"),
+        ({"yookassa_webhook_secret": ""}, "YOOKASSA_WEBHOOK_SECRET"),
+        ({"yookassa_webhook_secret": "guess"}, "YOOKASSA_WEBHOOK_SECRET"),
+    ],
+)
+def test_half_a_shop_or_an_open_door_to_it_stops_production(
+    tmp_path: Path, change: dict[str, object], name: str
+) -> None:
+    given = {"secret_key": LONG, "data_dir": tmp_path, **SHOP, **change}
+    with pytest.raises(ValidationError, match=name):
+        Settings(profile="production", **given)
+    assert Settings(profile="demo", **given).yookassa_test is True
+
+
+def test_no_shop_is_a_choice_in_production(tmp_path: Path) -> None:
+    bare = Settings(profile="production", secret_key=LONG, data_dir=tmp_path)
+    assert (bare.yookassa_shop_id, bare.yookassa_webhook_secret) == ("", "")
+    chosen = Settings(secret_key=LONG, data_dir=tmp_path, yookassa_test=False)
+    assert chosen.yookassa_test is False
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"yookassa_api_url": "ftp://a/v3"},
+        {"yookassa_api_url": "https://a/v3/"},
+        {"yookassa_api_url": "https://a/v3?x=1"},
+        {"yookassa_webhook_secret": "a/b"},
+        {"yookassa_webhook_networks": ["provider"]},
+    ],
+)
+def test_payment_settings_that_make_no_sense_are_refused(
+    change: dict[str, object],
+) -> None:
+    with pytest.raises(ValidationError, match="yookassa"):
+        Settings(secret_key=LONG, **change)

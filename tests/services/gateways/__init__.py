@@ -1,0 +1,1 @@
+"""The gateways against real servers on loopback, good and bad ones."""

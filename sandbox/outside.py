@@ -1,11 +1,15 @@
-"""The outside world of the demo: mail and SMS that can be read on a page.
+"""The outside world of the demo: mail and SMS that can be read on a page, a provider
+of identities, and a local YooKassa under /yookassa.
 
     python -m sandbox.outside --port 8001 --smtp-port 8002
 
-It listens on the loopback only and keeps nothing once it ends.
+It listens on the loopback only and keeps nothing once it ends, except what YooKassa
+knows when it is given a file.
 """
 
 import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from html import escape
 from urllib.parse import parse_qs
 
@@ -18,6 +22,9 @@ from starlette.routing import Route
 from sandbox.inbox import Inbox, Message
 from sandbox.mail_server import mail_server
 from sandbox.oidc_provider import OidcProvider
+from sandbox.yookassa.app import Emulator
+from sandbox.yookassa.config import Config, from_environment
+from sandbox.yookassa.connections import Breakable
 
 # They open nothing but the demo on this machine.
 OIDC_CLIENT, OIDC_SECRET = "tot-demo", "demo"
@@ -36,8 +43,9 @@ margin:.25rem 0}}</style></head><body><h1>Входящие</h1>
 class Outside:
     """Everything that the demo's application believes to be the outside world."""
 
-    def __init__(self) -> None:
+    def __init__(self, yookassa: Config | None = None) -> None:
         self.mail, self.sms = Inbox(), Inbox()
+        self.yookassa = Emulator(yookassa or from_environment())
         self.identities = OidcProvider(OIDC_CLIENT, OIDC_SECRET, OIDC_EXAMPLE)
 
     async def read(self, request: Request) -> Response:
@@ -65,6 +73,11 @@ class Outside:
             {"status": "OK", "status_code": 100, "sms": {number: sent}, "balance": 0}
         )
 
+    @asynccontextmanager
+    async def living(self, _: Starlette) -> AsyncIterator[None]:
+        async with self.yookassa.living():
+            yield
+
     def application(self) -> Starlette:
         return Starlette(
             routes=[
@@ -72,7 +85,9 @@ class Outside:
                 Route("/inbox", self.page),
                 Route("/sms/send", self.send_sms, methods=["POST"]),
                 *self.identities.routes(),
-            ]
+                self.yookassa.mount(),
+            ],
+            lifespan=self.living,
         )
 
 
@@ -88,13 +103,19 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--smtp-port", type=int, required=True)
+    parser.add_argument("--webhook-url", default="", help="of YooKassa; empty: none")
+    parser.add_argument("--yookassa-state", default="", help="a file; empty: memory")
     wanted = parser.parse_args()
-    outside = Outside()
+    outside = Outside(from_environment(wanted.webhook_url, wanted.yookassa_state))
     letters = mail_server(outside.mail, wanted.smtp_port)
     letters.start()
     try:
         uvicorn.run(
-            outside.application(), host="127.0.0.1", port=wanted.port, log_level="error"
+            outside.application(),
+            host="127.0.0.1",
+            port=wanted.port,
+            log_level="error",
+            http=Breakable,
         )
     finally:
         letters.stop()

@@ -26,7 +26,9 @@ from models import Assignment, Booking, PatientProfile, User
 from models.assignment import SHOWN
 from models.booking import Status
 from models.booking_words import CallType, Priority
+from models.payment import PaymentState
 from models.specialization import Specialization
+from services import visit_money
 from services.clock import MOSCOW
 from services.i18n import Lazy
 from services.permissions import Permission
@@ -54,6 +56,7 @@ LISTED = (
     "subject_name",
     "subject_birth_date",
     "patient_id",
+    "price_kopecks",
 )
 
 
@@ -64,6 +67,7 @@ class CallLine:
     booking: Booking
     doctor: str | None
     born: date | None
+    payment_state: PaymentState
 
     @property
     def id(self) -> uuid.UUID:
@@ -110,6 +114,7 @@ class BookingsView(TableView, model=Booking):
     column_default_sort = ("created_at", True)
     search_hint = Lazy("Number, phone, name, address")
     wraps = frozenset({"symptoms"})
+    numbers = frozenset({"price"})
     column_labels: ClassVar[dict[Any, Any]] = {
         "number": Lazy("Number"),
         "status": Lazy("Status"),
@@ -121,6 +126,8 @@ class BookingsView(TableView, model=Booking):
         "district": Lazy("District"),
         "wanted_from": Lazy("Wanted"),
         "doctor": Lazy("Doctor"),
+        "price": Lazy("Quoted price"),
+        "payment": Lazy("Payment"),
     }
     cells: ClassVar[Mapping[str, Any]] = {
         "number": lambda line: line.booking.label,
@@ -133,6 +140,8 @@ class BookingsView(TableView, model=Booking):
         "district": lambda line: cells.either(line.booking.district),
         "wanted_from": _wanted,
         "doctor": lambda line: cells.either(line.doctor),
+        "price": lambda line: formats.roubles(line.booking.price_kopecks),
+        "payment": lambda line: cells.payment(line.payment_state),
     }
     column_filters: ClassVar[Sequence[Any]] = [
         Choice(Lazy("Status"), "status", col(Booking.status), Status),
@@ -172,7 +181,7 @@ class BookingsView(TableView, model=Booking):
         return f"/admin/booking/{row.id}"
 
     async def dress(self, session: AsyncSession, rows: Sequence[Any]) -> Sequence[Any]:
-        """Add the doctor of the shown turn and the subject's day of birth."""
+        """Add the doctor of the shown turn, the subject's day of birth, the payment."""
         turn = sa.and_(
             col(Assignment.booking_id) == col(Booking.id), sa.text(f"({SHOWN})")
         )
@@ -192,11 +201,15 @@ class BookingsView(TableView, model=Booking):
             .where(col(Booking.id).in_([row.id for row in rows]))
         )
         beside = {each[0]: each[1:] for each in await session.execute(query)}
-        return [_line(row, *beside.get(row.id, (None,) * 4)) for row in rows]
+        money = await visit_money.money_of(session, [row.id for row in rows])
+        return [
+            _line(row, money[row.id].payment_state, *beside[row.id]) for row in rows
+        ]
 
 
 def _line(
     booking: Booking,
+    payment_state: PaymentState,
     last_name: str | None,
     first_name: str | None,
     middle_name: str | None,
@@ -206,9 +219,8 @@ def _line(
     doctor = " ".join([last_name, *initials]) if last_name else None
     # Another person's call never shows the account holder's facts.
     other = booking.subject_name is not None
-    return CallLine(
-        booking, doctor, booking.subject_birth_date if other else holder_born
-    )
+    born = booking.subject_birth_date if other else holder_born
+    return CallLine(booking, doctor, born, payment_state)
 
 
 def _today(line: CallLine) -> date:

@@ -6,7 +6,7 @@ from typing import Any
 
 from babel import numbers
 
-from backoffice import formats
+from backoffice import cells, formats
 from models.booking_words import Priority
 from services.clock import MOSCOW
 from services.i18n import Lazy, current_locale, gettext, ngettext
@@ -116,4 +116,5 @@ HELPERS: Mapping[str, Callable[..., Any]] = {
     "clock_of": clock_of,
     "day": short_day,
     "short_priority": short_priority,
+    "payment": cells.payment,
 }

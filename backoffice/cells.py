@@ -6,10 +6,16 @@ from enum import StrEnum
 from markupsafe import Markup
 
 from models.booking import Status
+from models.payment import PaymentState
 from services.i18n import gettext
 from services.words import label
 
 EMPTY = "—"
+PAID = {
+    PaymentState.PAID: "good",
+    PaymentState.PENDING: "info",
+    PaymentState.REFUND_PENDING: "info",
+}
 
 
 def status(value: Status) -> Markup:
@@ -22,6 +28,11 @@ def status(value: Status) -> Markup:
 def pill(text: str, kind: str = "") -> Markup:
     """A short word in a rounded box."""
     return Markup('<span class="pill {}">{}</span>').format(kind, text)
+
+
+def payment(value: PaymentState) -> Markup:
+    """How the money of a call stands, in a word."""
+    return pill(label(value), PAID.get(value, ""))
 
 
 def pills(values: Iterable[StrEnum]) -> Markup:

@@ -23,7 +23,8 @@ from models import (
 )
 from models.assignment import SHOWN
 from models.booking import Status, Verb, sources_of
-from services import clock
+from models.payment import PaymentState
+from services import clock, visit_money
 from services.actor import Actor
 from services.errors import NotFound
 from services.permissions import Permission, demand, may, permission_of
@@ -91,6 +92,7 @@ class Card:
     clinics: Sequence[ClinicProfile]
     visits: Sequence[PastVisit]
     items: Sequence[BookingItem]
+    payment_state: PaymentState
 
     @property
     def clinic(self) -> str | None:
@@ -109,6 +111,7 @@ async def read(session: AsyncSession, actor: Actor, booking_id: uuid.UUID) -> Ca
     turns = await _turns(session, booking_id)
     events = await _events(session, booking_id)
     clinics = (await session.exec(select(ClinicProfile))).all()
+    money = await visit_money.money_of(session, [booking_id])
     return Card(
         now=await clock.now(session),
         booking=booking,
@@ -121,6 +124,7 @@ async def read(session: AsyncSession, actor: Actor, booking_id: uuid.UUID) -> Ca
         clinics=[each for each in clinics if each.active],
         visits=await _visits(session, booking),
         items=await _items(session, booking_id),
+        payment_state=money[booking_id].payment_state,
     )
 
 

@@ -14,6 +14,7 @@ from models.booking_words import (
     Priority,
 )
 from models.patient_profile import Sex
+from models.payment import PaymentState
 from models.price_item import PriceKind
 from models.role_grant import Role
 from models.specialization import Specialization
@@ -94,6 +95,14 @@ LABELS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
         Outcome.DECLINED: Lazy("Declined by the doctor"),
         Outcome.UNASSIGNED: Lazy("Taken off the call"),
         Outcome.REASSIGNED: Lazy("Given to another doctor"),
+    },
+    PaymentState: {
+        PaymentState.UNPAID: Lazy("Not paid"),
+        PaymentState.PENDING: Lazy("Payment under way"),
+        PaymentState.PAID: Lazy("Paid"),
+        PaymentState.REFUND_PENDING: Lazy("Refund under way"),
+        PaymentState.PARTLY_REFUNDED: Lazy("Partly refunded"),
+        PaymentState.REFUNDED: Lazy("Refunded"),
     },
     Sex: {Sex.FEMALE: Lazy("Female"), Sex.MALE: Lazy("Male")},
     PriceKind: {

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backoffice import call_words
+from backoffice import call_words, cells
 from backoffice.board import axis, paint, reading, words
 from models import Booking, BookingEvent, User
 from models.booking import Verb, sources_of
@@ -78,6 +78,7 @@ async def card(session: AsyncSession, actor: Actor, booking_id: uuid.UUID) -> An
         passport=call_words.passport(found.booking),
         spec=label(found.booking.specialization),
         last=next(iter(found.visits), None),
+        payment=cells.payment(found.payment_state),
         moment=paint.clock(int(found.booking.created_at.timestamp())),
         window=_window(found.booking),
     )

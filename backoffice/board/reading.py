@@ -30,6 +30,7 @@ SELECT {SEQ} AS seq, app_now() AS now, b.id::text, b.version, b.number, b.status
        b.priority, b.call_type, b.specialization, left(b.symptoms, 60) AS gist,
        b.district, b.flags, b.created_at, b.wanted_from, b.wanted_to, b.latitude,
        b.longitude, c.name AS clinic, a.doctor_id::text AS doctor, a.planned_start,
+       (SELECT m.payment_state FROM booking_money_v m WHERE m.id = b.id) AS payment,
        CASE WHEN b.subject_name IS NULL THEN p.birth_date
             ELSE b.subject_birth_date END AS birth_date
 FROM booking b
@@ -145,6 +146,7 @@ def _call(row: Any, limits: sla.Thresholds) -> CallFacts:
         "lon": row.longitude,
         "doctor": row.doctor,
         "start": seconds(row.planned_start),
+        "payment": row.payment,
     }
 
 

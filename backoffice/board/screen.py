@@ -8,11 +8,12 @@ from babel import dates
 from markupsafe import Markup
 from starlette.requests import Request
 
-from backoffice import assets
+from backoffice import assets, cells
 from backoffice.board import axis, city, paint, words
 from backoffice.board.shapes import CallRow, Snapshot
 from backoffice.pages import staff_of
 from models.booking import Status
+from models.payment import PaymentState
 from models.specialization import Specialization
 from services.clock import MOSCOW
 from services.i18n import current_locale, gettext
@@ -75,11 +76,17 @@ def side(row: CallRow, ranking: dict[str, Any]) -> dict[str, Any]:
     """The panel of one call, without what only an opened card may show."""
     return {
         "title": f"B-{row['number']}",
-        "facts": Markup(paint.fragment("brief.html", row=row, card=CARDS + row["id"])),  # noqa: S704 - drawn escaped
+        "facts": Markup(_brief(row)),  # noqa: S704 - drawn escaped
         "count": len(ranking["items"]),
         "candidates": Markup(ranking["html"]),  # noqa: S704 - drawn escaped
         "refused": Markup(ranking["refused"]),  # noqa: S704 - drawn escaped
     }
+
+
+def _brief(row: CallRow) -> str:
+    payment = cells.payment(PaymentState(row["payment"]))
+    link = CARDS + row["id"]
+    return paint.fragment("brief.html", row=row, card=link, payment=payment)
 
 
 def _boot(request: Request, snapshot: Snapshot) -> dict[str, Any]:

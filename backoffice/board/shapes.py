@@ -46,6 +46,7 @@ class CallFacts(TypedDict):
     lon: float | None
     doctor: str | None
     start: int | None
+    payment: str
 
 
 class Visit(TypedDict):
@@ -104,6 +105,7 @@ class CallRow(TypedDict):
     lon: float | None
     doctor: str | None
     start: int | None
+    payment: str
     html: str
 
 

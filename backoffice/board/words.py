@@ -6,6 +6,7 @@ from backoffice.board.axis import Doing
 from backoffice.board.shapes import Visit
 from models.booking import Status
 from models.booking_words import CallType, Flag, Priority
+from models.payment import PaymentState
 from models.specialization import Specialization
 from services.i18n import Lazy, gettext, ngettext
 from services.words import label
@@ -228,6 +229,7 @@ def script() -> dict[str, str]:
         ("status", Status),
         ("type", CallType),
         ("spec", Specialization),
+        ("payment", PaymentState),
     ):
         found |= {f"{prefix}.{member}": label(member) for member in kind}
     return found

@@ -5,6 +5,7 @@ import * as queue from "./queue.js"
 
 const side = id("side"), list = id("cands")
 const MARK = { emergency: "alert-octagon", high: "arrow-up", normal: "minus", low: "arrow-down" }
+const PAID = { paid: "good", pending: "info", refund_pending: "info" }
 let resting, asked = 0, opened, next = {}
 
 function sentence(row) {
@@ -22,7 +23,7 @@ export function head() {
   id("s-timer").className = `sla big ${mark.css}`
   for (const [name, html] of [
     ["s-h", `B-${row.number}`], ["s-timer", queue.timerHtml(mark)],
-    ["pills", `<span class="pill hi">${icon(MARK[row.priority])}${t(`priority.${row.priority}`)}</span><span class="pill">${t(`type.${row.type}`)}</span>`],
+    ["pills", `<span class="pill hi">${icon(MARK[row.priority])}${t(`priority.${row.priority}`)}</span><span class="pill">${t(`type.${row.type}`)}</span><span class="pill ${PAID[row.payment] ?? ""}">${t(`payment.${row.payment}`)}</span>`],
     ["s-line", `<span class="stt"><i class="sw s-${row.status}"></i>${t(`status.${row.status}`)}</span><span>${sentence(row)}</span>`],
   ]) if (id(name).drawn !== html) id(name).innerHTML = id(name).drawn = html
 }

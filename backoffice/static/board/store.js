@@ -27,7 +27,7 @@ function put(kind, row, flash) {
   const table = kind === "calls" ? calls : doctors, known = table.get(row.id)
   if (known && (known.seq > row.seq || (known.seq === row.seq && known.at >= row.at))) return 0
   table.set(row.id, row)
-  if (known?.html === row.html && known.lat === row.lat && known.lon === row.lon && known.version === row.version) return 0
+  if (known?.html === row.html && known.lat === row.lat && known.lon === row.lon && known.version === row.version && known.payment === row.payment) return 0
   if (kind === "calls") {
     if (isOpen(known) && !isOpen(row)) state.counts[row.status]++
     if (!known && flash) tell("new-call", row)

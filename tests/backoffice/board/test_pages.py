@@ -18,7 +18,7 @@ from tests.backoffice.browser import Browser, signed_in
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CALL_KEYS = {
     "id", "seq", "at", "version", "number", "status", "priority", "type", "spec",
-    "district", "created", "sla", "lat", "lon", "doctor", "start", "html",
+    "district", "created", "sla", "lat", "lon", "doctor", "start", "payment", "html",
 }  # fmt: skip
 DOCTOR_KEYS = {
     "id", "seq", "at", "name", "initials", "specs", "duty", "kind", "calls", "lat",

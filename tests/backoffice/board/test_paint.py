@@ -40,6 +40,7 @@ def call(**facts: Any) -> CallFacts:
         "lon": None,
         "doctor": None,
         "start": None,
+        "payment": "unpaid",
     }
     return cast("CallFacts", made | facts)
 

@@ -75,6 +75,10 @@ def sign_of(kind: AccountKind) -> int:
     return -1 if nature_of(kind) in {Nature.ASSET, Nature.EXPENSE} else 1
 
 
+def _words(kinds: frozenset[AccountKind]) -> str:
+    return "(" + ", ".join(sorted(f"'{kind.value}'" for kind in kinds)) + ")"
+
+
 class LedgerAccount(Table, table=True):
     """One account. Only guarded ones keep a balance: others would queue for the row.
 
@@ -87,12 +91,22 @@ class LedgerAccount(Table, table=True):
         one_of("nature", Nature),
         sa.CheckConstraint("currency = 'RUB'", name="currency_known"),
         sa.CheckConstraint(
+            f"guarded = (kind IN {_words(GUARDED)})", name="guarded_kinds"
+        ),
+        sa.CheckConstraint(
+            f"(owner_id IS NOT NULL) = (kind IN {_words(OWNED)})", name="owned_kinds"
+        ),
+        sa.CheckConstraint(
+            "code = kind || coalesce(':' || CAST(owner_id AS text), '')",
+            name="code_tells_owner",
+        ),
+        sa.CheckConstraint(
             "guarded = (balance_kopecks IS NOT NULL)", name="guarded_has_balance"
         ),
         sa.CheckConstraint("balance_kopecks >= 0", name="balance_not_negative"),
         sa.CheckConstraint("version >= 0", name="version_not_negative"),
         sa.Index("ix_ledger_account_owner_id", "owner_id"),
-        sa.Index("ix_ledger_account_kind", "kind"),
+        sa.Index("ix_ledger_account_kind", "kind", "created_at", "id"),
     )
 
     code: str = Field(max_length=80, unique=True)

@@ -101,6 +101,18 @@ def upgrade() -> None:
             "balance_kopecks >= 0", name=op.f("ck_ledger_account_balance_not_negative")
         ),
         sa.CheckConstraint(
+            "guarded = (kind IN ('visit_prepaid', 'wallet'))",
+            name=op.f("ck_ledger_account_guarded_kinds"),
+        ),
+        sa.CheckConstraint(
+            "(owner_id IS NOT NULL) = (kind IN ('clinic_payable', 'doctor_payable', 'visit_prepaid', 'visit_receivable', 'wallet'))",
+            name=op.f("ck_ledger_account_owned_kinds"),
+        ),
+        sa.CheckConstraint(
+            "code = kind || coalesce(':' || CAST(owner_id AS text), '')",
+            name=op.f("ck_ledger_account_code_tells_owner"),
+        ),
+        sa.CheckConstraint(
             "guarded = (balance_kopecks IS NOT NULL)",
             name=op.f("ck_ledger_account_guarded_has_balance"),
         ),
@@ -110,7 +122,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_account")),
         sa.UniqueConstraint("code", name=op.f("uq_ledger_account_code")),
     )
-    op.create_index("ix_ledger_account_kind", "ledger_account", ["kind"], unique=False)
+    op.create_index(
+        "ix_ledger_account_kind",
+        "ledger_account",
+        ["kind", "created_at", "id"],
+        unique=False,
+    )
     op.create_index(
         "ix_ledger_account_owner_id", "ledger_account", ["owner_id"], unique=False
     )

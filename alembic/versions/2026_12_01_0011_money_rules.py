@@ -87,18 +87,29 @@ FUNCTIONS = (
       RETURN NULL;
     END $$
     """,
-    # A balance moves by entries alone: the trigger above runs one level down.
+    # A balance begins at nothing and moves by entries alone: the trigger above runs one
+    # level down.
     """
     CREATE FUNCTION guard_ledger_account() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-      IF (NEW.code, NEW.kind, NEW.nature, NEW.owner_id, NEW.currency, NEW.guarded)
+      IF TG_OP = 'INSERT' THEN
+        IF coalesce(NEW.balance_kopecks, 0) <> 0 THEN
+          RAISE EXCEPTION 'ledger_account: an account begins with nothing'
+            USING ERRCODE = 'restrict_violation';
+        END IF;
+        RETURN NEW;
+      END IF;
+      IF (NEW.id, NEW.code, NEW.kind, NEW.nature, NEW.owner_id, NEW.currency,
+          NEW.guarded, NEW.created_at)
          IS DISTINCT FROM
-         (OLD.code, OLD.kind, OLD.nature, OLD.owner_id, OLD.currency, OLD.guarded)
+         (OLD.id, OLD.code, OLD.kind, OLD.nature, OLD.owner_id, OLD.currency,
+          OLD.guarded, OLD.created_at)
       THEN
         RAISE EXCEPTION 'ledger_account: what an account is stays'
           USING ERRCODE = 'restrict_violation';
       END IF;
-      IF NEW.balance_kopecks IS DISTINCT FROM OLD.balance_kopecks
+      IF (NEW.balance_kopecks, NEW.version)
+         IS DISTINCT FROM (OLD.balance_kopecks, OLD.version)
          AND pg_trigger_depth() < 2 THEN
         RAISE EXCEPTION 'ledger_account: a balance moves by entries alone'
           USING ERRCODE = 'restrict_violation';
@@ -117,10 +128,13 @@ FUNCTIONS = (
         RAISE EXCEPTION 'payment: call, method, amount, body and provider id are fixed'
           USING ERRCODE = 'restrict_violation';
       END IF;
-      IF NEW.status <> OLD.status
-         AND (OLD.status IN ('succeeded', 'canceled', 'failed')
-              OR NEW.status = 'created'
-              OR (OLD.status = 'pending' AND NEW.status IN ('unknown', 'failed'))) THEN
+      IF NEW.status <> OLD.status AND NOT (
+         CASE OLD.status
+           WHEN 'created' THEN true
+           WHEN 'unknown' THEN NEW.status <> 'created'
+           WHEN 'pending' THEN NEW.status IN ('succeeded', 'canceled')
+           ELSE false
+         END) THEN
         RAISE EXCEPTION 'payment: % does not follow %', NEW.status, OLD.status
           USING ERRCODE = 'restrict_violation';
       END IF;
@@ -141,10 +155,19 @@ FUNCTIONS = (
         RAISE EXCEPTION 'refund: what was sent stays as it was sent'
           USING ERRCODE = 'restrict_violation';
       END IF;
-      IF NEW.status <> OLD.status
-         AND (OLD.status IN ('succeeded', 'failed', 'rejected')
-              OR (OLD.key_used_at IS NOT NULL
-                  AND NEW.status IN ('awaiting_approval', 'approved', 'rejected'))) THEN
+      IF NEW.status <> OLD.status AND NOT (
+         CASE OLD.status
+           WHEN 'awaiting_approval' THEN NEW.status IN ('approved', 'rejected')
+           WHEN 'approved' THEN NEW.status IN ('sending', 'succeeded', 'failed')
+             OR (NEW.status IN ('awaiting_approval', 'rejected')
+                 AND OLD.key_used_at IS NULL)
+           WHEN 'sending' THEN NEW.status IN
+             ('unknown', 'pending_provider', 'succeeded', 'failed')
+           WHEN 'unknown' THEN NEW.status IN
+             ('pending_provider', 'succeeded', 'failed')
+           WHEN 'pending_provider' THEN NEW.status IN ('succeeded', 'failed')
+           ELSE false
+         END) THEN
         RAISE EXCEPTION 'refund: % does not follow %', NEW.status, OLD.status
           USING ERRCODE = 'restrict_violation';
       END IF;
@@ -162,7 +185,7 @@ TRIGGERS = (
     "CREATE CONSTRAINT TRIGGER balanced AFTER INSERT ON ledger_journal"
     " DEFERRABLE INITIALLY DEFERRED"
     " FOR EACH ROW EXECUTE FUNCTION demand_balance()",
-    "CREATE TRIGGER guard BEFORE UPDATE ON ledger_account"
+    "CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON ledger_account"
     " FOR EACH ROW EXECUTE FUNCTION guard_ledger_account()",
     "CREATE TRIGGER guard BEFORE UPDATE ON payment"
     " FOR EACH ROW EXECUTE FUNCTION guard_payment()",
@@ -301,6 +324,22 @@ FINANCE_VIEWS = (
     FROM refund_claim c JOIN booking b ON b.id = c.booking_id
     JOIN app_user u ON u.id = b.patient_id
     """,
+    # Whose account it is: the number of a call, a payer's masked contact, the name of a
+    # doctor or a clinic that is paid.
+    f"""
+    CREATE VIEW ledger_account_finance_v AS
+    SELECT a.id, a.code, a.kind, a.guarded, a.balance_kopecks, a.owner_id,
+           a.created_at, b.number AS booking_number, {MASKED} AS payer_contact,
+           concat_ws(' ', d.last_name, d.first_name, d.middle_name) AS doctor_name,
+           c.name AS clinic_name
+    FROM ledger_account a
+    LEFT JOIN booking b
+      ON b.id = a.owner_id AND a.kind IN ('visit_prepaid', 'visit_receivable')
+    LEFT JOIN app_user u
+      ON u.id = CASE WHEN a.kind = 'wallet' THEN a.owner_id ELSE b.patient_id END
+    LEFT JOIN app_user d ON d.id = a.owner_id AND a.kind = 'doctor_payable'
+    LEFT JOIN clinic_profile c ON c.id = a.owner_id AND a.kind = 'clinic_payable'
+    """,
     f"""
     CREATE VIEW withdrawal_finance_v AS
     SELECT w.id, w.amount_kopecks, w.manual_kopecks, w.status, w.prepared_by,
@@ -310,6 +349,7 @@ FINANCE_VIEWS = (
     """,
 )
 VIEWS = (
+    "ledger_account_finance_v",
     "withdrawal_finance_v",
     "refund_claim_finance_v",
     "refund_finance_v",

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from babel import dates, numbers
+from babel import dates
 
 from models import ShiftException
-from services import shifts
+from services import amounts, shifts
 from services.clock import MOSCOW
 from services.i18n import current_locale
 from services.words import label
@@ -15,11 +15,7 @@ from services.words import label
 
 def roubles(kopecks: int | None) -> str:
     """1250000 → «12 500 ₽»; kopecks only where there are some."""
-    if kopecks is None:
-        return "—"
-    whole, rest = divmod(kopecks, 100)
-    grouped = numbers.format_decimal(whole, locale=current_locale())
-    return f"{grouped}{f',{rest:02d}' if rest else ''}\u00a0₽"
+    return "—" if kopecks is None else amounts.roubles(kopecks)
 
 
 def moment(value: datetime | None) -> str:

@@ -132,6 +132,40 @@ TEXTS: Mapping[str, Text] = {
         Lazy("Your account is erased"),
         Lazy("Your account and its personal data are erased."),
     ),
+    "refund_original": Text(
+        Lazy("Money is on its way back to you"),
+        Lazy(
+            "Call {call}: {amount} went back to where you paid from."
+            " The bank shows it within a few days."
+        ),
+    ),
+    "refund_wallet": Text(
+        Lazy("Money is in your wallet"),
+        Lazy("Call {call}: {amount} is in your wallet."),
+    ),
+    "refund_manual": Text(
+        Lazy("Money is on its way back to you"),
+        Lazy("Call {call}: {amount} was sent to you by bank transfer."),
+    ),
+    "refund_refused": Text(
+        Lazy("Your bank did not take the money back"),
+        Lazy(
+            "Call {call}: {amount} could not go back to where you paid from."
+            " It is kept for you; we are looking for another way and will tell you."
+        ),
+    ),
+    "claim_declined": Text(
+        Lazy("Your request for a refund"),
+        Lazy("Call {call}: your request for a refund is declined. Ask us why."),
+    ),
+    "withdrawal_done": Text(
+        Lazy("Money from your wallet"),
+        Lazy("{amount} from your wallet was sent to you."),
+    ),
+    "withdrawal_rejected": Text(
+        Lazy("Money from your wallet"),
+        Lazy("{amount} could not be sent and is in your wallet again."),
+    ),
 }
 KINDS_OF_FACTS: Mapping[str, type[StrEnum]] = {"document": DocumentKind}
 
@@ -140,6 +174,8 @@ SAMPLE_FACTS: Mapping[str, Any] = {
     "day": "2027-03-01",
     "doctor": "Орлов Д. А.",
     "document": DocumentKind.LICENCE,
+    "call": "B-1042",
+    "amount": "4\u00a0500\u00a0₽",
 }
 
 

@@ -122,15 +122,17 @@ def reserved(
     booking_id: uuid.UUID,
     kopecks: int,
     unwound: tuple[Account, int, int] | None = None,
+    version: str = "",
 ) -> Posting:
     """A refund is asked for: nothing else can take this money any more.
 
     After completion `unwound` = (payee, of the payee, of the house) is taken back from
-    what was earned first.
+    what was earned first. A refund that is changed is undone and reserved anew, under
+    the version that it then has.
     """
     payee, theirs, ours = unwound or (REVENUE, 0, 0)
     return _of(
-        f"refund:{refund_id}:reserved",
+        f"refund:{refund_id}:reserved{version}",
         "refund_reserved",
         ("refund", refund_id),
         booking_id,
@@ -158,11 +160,12 @@ def released(
     booking_id: uuid.UUID,
     kopecks: int,
     unwound: tuple[Account, int, int] | None = None,
+    version: str = "",
 ) -> Posting:
     """A refund failed or was rejected: the reservation is undone, to the kopeck."""
     payee, theirs, ours = unwound or (REVENUE, 0, 0)
     return _of(
-        f"refund:{refund_id}:released",
+        f"refund:{refund_id}:released{version}",
         "refund_released",
         ("refund", refund_id),
         booking_id,

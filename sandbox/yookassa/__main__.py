@@ -22,6 +22,7 @@ def main() -> None:
         port=wanted.port,
         log_level="error",
         http=Breakable,
+        timeout_graceful_shutdown=2,
     )
 
 

@@ -24,7 +24,8 @@ def _list(kind: type[Any]) -> Handler:
 def me(provider: Provider, call: Call) -> dict[str, Any]:
     """https://yookassa.ru/developers/api#me"""
     config = provider.config
-    fiscal = {"enabled": config.fiscalization, "provider": "fns"}
+    provided = {"provider": "yoo_receipt"} if config.fiscalization else {}
+    fiscal = {"enabled": config.fiscalization, **provided}
     return {
         "account_id": call.shop,
         "status": "enabled",

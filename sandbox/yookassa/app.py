@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from sandbox.yookassa.admin import Admin
 from sandbox.yookassa.config import Config
 from sandbox.yookassa.control import Control
 from sandbox.yookassa.deliverer import Deliverer
@@ -31,12 +32,14 @@ class Emulator:
         self.gate = Gate(self.provider, self.journal, self.deliverer)
         self.control = Control(self.provider, self.journal, self.deliverer)
         self.pages = Pages(self.provider, self.journal)
+        self.admin = Admin(self.provider, self.deliverer)
 
     def mount(self) -> Mount:
         """Everything under /yookassa; whoever mounts it runs `living` too."""
         routes = [
             Route("/v3/{rest:path}", self.gate.answer, methods=VERBS),
             *self.control.routes(),
+            *self.admin.routes(),
             *self.pages.routes(),
             Route("/{rest:path}", _nothing, methods=VERBS),
         ]
@@ -50,7 +53,8 @@ class Emulator:
             yield
         finally:
             running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            with suppress(asyncio.CancelledError):
+                await running
             await self.deliverer.stop()
 
 

@@ -63,6 +63,7 @@ class PaymentAsked(Asked):
 
 class CaptureAsked(Asked):
     amount: Money | None = None
+    receipt: dict[str, Any] | None = None
 
 
 class RefundAsked(Asked):

@@ -64,7 +64,7 @@ class Deliverer:
     async def flush(self, payment_id: str) -> None:
         """Try at once what is on its way about this payment."""
         for each in list(self.provider.store.open(Delivery)):
-            if each.payment_id == payment_id:
+            if each.payment_id == payment_id and each.waits_for is None:
                 await (self.tasks.get(each.id) or self._start(each))
 
     async def resend(self, delivery: Delivery) -> Delivery:
@@ -75,8 +75,8 @@ class Deliverer:
         return self.provider.store.get(Delivery, delivery.id) or delivery
 
     async def _attempt(self, delivery: Delivery) -> None:
-        copies = 1 if delivery.attempts else delivery.copies
-        if len(delivery.attempts) < delivery.lost:
+        copies = 1 if delivery.rounds else delivery.copies
+        if delivery.rounds < delivery.lost:
             tried = [{"at": stamp(self.provider.clock.now()), "error": "lost"}]
         elif delivery.concurrent:
             tried = await asyncio.gather(*(self._send(delivery) for _ in range(copies)))
@@ -90,7 +90,8 @@ class Deliverer:
         row = provider.store.get(Delivery, delivery_id)
         if row is None:  # The provider was reset meanwhile.
             return
-        row = replace(row, attempts=[*row.attempts, *tried])
+        attempts = [*row.attempts, *tried]
+        row = replace(row, attempts=attempts, rounds=row.rounds + 1)
         if any(each.get("status") == 200 for each in tried):
             row = replace(row, status="delivered")
         elif row.open:
@@ -101,8 +102,7 @@ class Deliverer:
 
     def _later(self, row: Delivery) -> Delivery:
         now, speed = self.provider.clock.now(), self.provider.config.speed
-        place = len(row.attempts) - row.copies
-        pause = PAUSES[place] if place < len(PAUSES) else HOUR
+        pause = PAUSES[row.rounds - 1] if row.rounds <= len(PAUSES) else HOUR
         due = now + round(pause / speed)
         if row.once or due > row.created_at + DAY / speed:
             return replace(row, status="failed")

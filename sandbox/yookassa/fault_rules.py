@@ -49,6 +49,7 @@ def _expression(text: str) -> str:
     return text
 
 
+Count = Annotated[int, Field(ge=0)]
 Expression = Annotated[str, AfterValidator(_expression)]
 
 
@@ -69,13 +70,41 @@ class Match(BaseModel):
 
 
 class RuleAsked(Asked):
-    """Parameters of the action stand beside it. `times` 0, null or "all": always."""
+    """Parameters of the action stand beside it. `times` 0, null or "all": always.
 
-    model_config = ConfigDict(extra="allow")
+    Seconds are `s`, milliseconds `ms`. Each action reads its own and no others.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=False, populate_by_name=True)
 
     match: Match = Match()
     action: Annotated[str, AfterValidator(_action)]
-    times: int | Literal["all"] | None = 1
+    times: Count | Literal["all"] | None = 1
+    s: float = Field(default=0, ge=0)
+    ms: float = Field(default=0, ge=0)
+    n: Count | Literal["all"] = 1
+    concurrent: bool = False
+    mode: Literal["swap", "canceled_after"] = "swap"
+    retry_after: int = Field(default=1, alias="Retry-After")
+    after: bool = False
+    pay: bool = True
+    at_once: bool = False
+    reason: str = ""
+    method: str = ""
+    status: str = ""
+    amount: Any = None
+    kind: str = ""
+    id: str = ""
+    shop: str = ""
+    source: str = ""
+    url: str = ""
+    headers: dict[str, str] = {}
+    body: Any = None
+
+    def params(self) -> dict[str, Any]:
+        """What was given beside match, action and times."""
+        known = {"match", "action", "times"}
+        return self.model_dump(exclude=known, exclude_unset=True)
 
 
 @dataclass(frozen=True)
@@ -141,8 +170,8 @@ class Faults:
 
     def add(self, wanted: RuleAsked) -> Rule:
         times = 0 if wanted.times in {"all", None} else int(wanted.times or 0)
-        params = dict(wanted.model_extra or {})
-        rule = Rule(len(self.rules) + 1, wanted.match, wanted.action, times, params)
+        number = len(self.rules) + 1
+        rule = Rule(number, wanted.match, wanted.action, times, wanted.params())
         self.rules.append(rule)
         return rule
 

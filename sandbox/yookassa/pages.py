@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -21,8 +22,18 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.filters |= {"roubles": words.roubles, "reason": words.reason, "stamp": stamp}
-TEMPLATES.globals |= {"STATUSES": words.STATUSES, "METHODS": words.METHODS}
+TEMPLATES.filters |= {
+    "roubles": words.roubles,
+    "reason": words.reason,
+    "moment": lambda at: f"{stamp(at)[8:10]}.{stamp(at)[5:7]} {stamp(at)[11:19]}",
+    # A webhook's path is a secret of the shop.
+    "host": lambda url: urlsplit(url).netloc,
+}
+TEMPLATES.globals |= {
+    "STATUSES": words.STATUSES,
+    "METHODS": words.METHODS,
+    "NAMES": words.NAMES,
+}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "Referrer-Policy": "no-referrer",

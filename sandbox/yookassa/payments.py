@@ -17,6 +17,7 @@ from sandbox.yookassa.records import PAYMENT, Payment, new_id
 from sandbox.yookassa.rendering import HOLD
 from sandbox.yookassa.webhooks import announce
 
+LEAST = 100
 LARGEST = {"bank_card": 35_000_000, "sbp": 70_000_000}
 BANK = {"bank_id": "100000000111", "bic": "044525225"}
 
@@ -56,7 +57,7 @@ def create(provider: Provider, call: Call) -> Payment:
 def _check(wanted: PaymentAsked) -> None:
     method = wanted.payment_method_data
     kind = method.type if method else "bank_card"
-    if not 100 <= wanted.amount.kopecks <= LARGEST[kind]:
+    if not LEAST <= wanted.amount.kopecks <= LARGEST[kind]:
         raise Problem("The amount is outside the limits of the method", "amount.value")
     if wanted.confirmation.type == "redirect" and not wanted.confirmation.return_url:
         raise Problem("return_url is missing", "confirmation.return_url")
@@ -176,8 +177,12 @@ def capture(provider: Provider, call: Call) -> Payment:
     wanted = asked(CaptureAsked, call.body)
     _demand_held(payment)
     amount = wanted.amount.kopecks if wanted.amount else payment.amount
-    if not 100 <= amount <= payment.amount:
+    if not LEAST <= amount <= payment.amount:
         raise Problem("More than was held", "amount.value")
+    known = payment.receipt is not None and provider.config.fiscalization
+    required = known and amount < payment.amount
+    receipt = check_attached(wanted.receipt, amount, required=required)
+    payment = replace(payment, receipt=receipt or payment.receipt)
     return complete(provider, payment, amount)
 
 

@@ -158,6 +158,7 @@ class Delivery:
     body: Any
     status: str = "pending"
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    rounds: int = 0
     waits_for: str | None = None
     copies: int = 1
     concurrent: bool = False

@@ -102,11 +102,10 @@ def _go(
 def by_hand(provider: Provider, payment: Payment, amount: int | None) -> Refund:
     """Refund as somebody in the merchant's cabinet does, with no request of the shop."""
     left = payment.amount - promised(provider, payment)
-    _check(provider, payment, left if amount is None else amount)
-    refund = _make(
-        provider, payment, left if amount is None else amount, receipt=payment.receipt
-    )
-    return _go(provider, refund, {})
+    wanted = left if amount is None else amount
+    _check(provider, payment, wanted)
+    receipt = payment.receipt if wanted == payment.amount else None
+    return _go(provider, _make(provider, payment, wanted, receipt=receipt), {})
 
 
 def find(provider: Provider, call: Call) -> Refund:

@@ -6,6 +6,15 @@ STATUSES = {
     "succeeded": ("Оплачено", "Paid"),
     "canceled": ("Отменён", "Cancelled"),
 }
+NAMES = {
+    "pending": "в пути",
+    "waiting_for_capture": "удержан",
+    "succeeded": "успешно",
+    "canceled": "отменён",
+    "delivered": "доставлен",
+    "failed": "не доставлен",
+    "lost": "потерян",
+}
 METHODS = {"bank_card": "Банковская карта", "sbp": "СБП"}
 REASONS = {
     "3d_secure_failed": "не пройдена проверка 3-D Secure",

@@ -40,13 +40,19 @@ async def fetch_all(
 
 async def _driver(session: AsyncSession) -> Any:
     """Give the connection of the driver, looked for once in each transaction."""
-    transaction = session.sync_session.get_transaction()
     known = session.info.get(_DRIVER)
+    transaction = _innermost(session)
     if known is not None and known[0] is transaction and transaction is not None:
         return known[1]
     driver = await session.run_sync(_driver_of)
-    session.info[_DRIVER] = (session.sync_session.get_transaction(), driver)
+    session.info[_DRIVER] = (_innermost(session), driver)
     return driver
+
+
+def _innermost(session: AsyncSession) -> Any:
+    # A savepoint is set only when its session asks for the connection.
+    inner = session.sync_session
+    return inner.get_nested_transaction() or inner.get_transaction()
 
 
 def _driver_of(session: Session) -> Any:

@@ -7,7 +7,7 @@ guarded ones are locked in the order of their ids, house accounts never.
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,18 @@ VALUES (%(id)s, %(key)s, %(hash)s, %(kind)s, %(ref_type)s, %(ref_id)s,
 ON CONFLICT (idem_key) DO NOTHING RETURNING id
 """
 _EARLIER = "SELECT id, request_hash FROM ledger_journal WHERE idem_key = %(key)s"
-_ACCOUNTS = """
+_OPEN = """
+INSERT INTO ledger_account
+  (id, code, kind, nature, owner_id, currency, guarded, balance_kopecks, version)
+SELECT id, code, kind, nature, owner_id, 'RUB', guarded,
+       CASE WHEN guarded THEN 0 END, 0
+  FROM unnest(%(ids)s::uuid[], %(codes)s::text[], %(kinds)s::text[],
+              %(natures)s::text[], %(owners)s::uuid[], %(guarded)s::boolean[])
+       AS wanted (id, code, kind, nature, owner_id, guarded)
+ ORDER BY code
+ON CONFLICT (code) DO NOTHING RETURNING id
+"""
+_LOCKED = """
 WITH locked AS MATERIALIZED (
   SELECT id, code, balance_kopecks FROM ledger_account
    WHERE code = ANY(%(codes)s) AND guarded ORDER BY id FOR NO KEY UPDATE
@@ -37,13 +48,6 @@ SELECT id, code, balance_kopecks FROM locked
 UNION ALL
 SELECT id, code, NULL FROM ledger_account
  WHERE code = ANY(%(codes)s) AND NOT guarded
-"""
-_OPEN = """
-INSERT INTO ledger_account
-  (id, code, kind, nature, owner_id, currency, guarded, balance_kopecks, version)
-VALUES (%(id)s, %(code)s, %(kind)s, %(nature)s, %(owner_id)s, 'RUB', %(guarded)s,
-        %(balance)s, 0)
-ON CONFLICT (code) DO NOTHING RETURNING id
 """
 # In the order of the accounts, as everybody takes them.
 _ENTRIES = """
@@ -149,20 +153,7 @@ async def post(session: AsyncSession, actor: Actor, posting: Posting) -> bool:
 
 async def open_account(session: AsyncSession, account: Account) -> None:
     """Make an account unless it is there; it holds nothing."""
-    guarded = account.kind in GUARDED
-    await direct.fetch_all(
-        session,
-        _OPEN,
-        {
-            "id": uuid7(),
-            "code": account.code,
-            "kind": account.kind,
-            "nature": nature_of(account.kind),
-            "owner_id": account.owner_id,
-            "guarded": guarded,
-            "balance": 0 if guarded else None,
-        },
-    )
+    await _open(session, [account])
 
 
 async def balance(session: AsyncSession, account: Account) -> int:
@@ -196,19 +187,34 @@ async def _journal(
     return None
 
 
+async def _open(session: AsyncSession, accounts: Collection[Account]) -> None:
+    await direct.fetch_all(
+        session,
+        _OPEN,
+        {
+            "ids": [uuid7() for _ in accounts],
+            "codes": [account.code for account in accounts],
+            "kinds": [account.kind for account in accounts],
+            "natures": [nature_of(account.kind) for account in accounts],
+            "owners": [account.owner_id for account in accounts],
+            "guarded": [account.kind in GUARDED for account in accounts],
+        },
+    )
+
+
 async def _accounts(
     session: AsyncSession, legs: Mapping[Account, int]
 ) -> Mapping[str, uuid.UUID]:
-    """Find the accounts, make those that are missing, lock and check guarded ones."""
-    codes = {account.code: account for account in legs}
-    rows = await direct.fetch_all(session, _ACCOUNTS, {"codes": list(codes)})
-    missing = codes.keys() - {row.code for row in rows}
-    if missing:
-        for code in sorted(missing):
-            await open_account(session, codes[code])
-        rows = await direct.fetch_all(session, _ACCOUNTS, {"codes": list(codes)})
+    """Make the accounts that are missing, then lock and check the guarded ones.
+
+    In that order: whoever waits for an account that a rival is making holds no lock
+    yet that the rival could want.
+    """
+    await _open(session, legs)
+    amounts = {account.code: amount for account, amount in legs.items()}
+    rows = await direct.fetch_all(session, _LOCKED, {"codes": list(amounts)})
     for row in rows:
         held = row.balance_kopecks
-        if held is not None and held + legs[codes[row.code]] < 0:
+        if held is not None and held + amounts[row.code] < 0:
             raise InsufficientFunds
     return {row.code: row.id for row in rows}

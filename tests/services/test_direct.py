@@ -25,12 +25,16 @@ async def written(session: AsyncSession) -> list[int]:
     return [row.n for row in rows]
 
 
+async def undone(session: AsyncSession, number: int) -> None:
+    async with session.begin_nested():
+        await direct.fetch_one(session, ADD, {"n": number})
+        raise Stop
+
+
 async def test_a_savepoint_takes_them_back(lines: AsyncSession) -> None:
     await direct.fetch_one(lines, ADD, {"n": 1})
     with pytest.raises(Stop):
-        async with lines.begin_nested():
-            await direct.fetch_one(lines, ADD, {"n": 2})
-            raise Stop
+        await undone(lines, 2)
     assert await written(lines) == [1]
 
 
@@ -40,9 +44,7 @@ async def test_a_savepoint_within_another_takes_back_its_own(
     async with lines.begin_nested():
         await direct.fetch_one(lines, ADD, {"n": 1})
         with pytest.raises(Stop):
-            async with lines.begin_nested():
-                await direct.fetch_one(lines, ADD, {"n": 2})
-                raise Stop
+            await undone(lines, 2)
         await direct.fetch_one(lines, ADD, {"n": 3})
     await direct.fetch_one(lines, ADD, {"n": 4})
     assert await written(lines) == [1, 3, 4]

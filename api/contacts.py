@@ -61,13 +61,8 @@ async def _ask(
     await in_transaction(
         sessions, lambda own: rate_limits.password_check(own, caller.user_id, address)
     )
-    await in_transaction(
-        sessions, lambda own: rate_limits.code(own, caller.user_id, contact, address)
-    )
-    await in_transaction(
-        sessions,
-        lambda own: contact_changes.ask(own, caller, channel, contact, password),
-    )
+    asked = (channel, contact, password, address)
+    await in_transaction(sessions, lambda own: contact_changes.ask(own, caller, *asked))
 
 
 async def _confirm(

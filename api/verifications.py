@@ -1,7 +1,6 @@
 """Codes that prove one's e-mail address and phone number.
 
-Limits and tries have transactions of their own: what they count has to outlive the
-refusal.
+Tries have transactions of their own: what they count has to outlive the refusal.
 """
 
 from starlette.requests import Request
@@ -22,15 +21,9 @@ async def send_code(
     body: ChannelBody, request: Request, caller: CurrentUser, address: ClientAddress
 ) -> None:
     """Send a code to one's own contact; a proven one gets none."""
-    sessions = request.app.state.sessions
-    contact = await in_transaction(
-        sessions, lambda own: verifications.contact(own, caller, body.channel)
-    )
     await in_transaction(
-        sessions, lambda own: rate_limits.code(own, caller.user_id, contact, address)
-    )
-    await in_transaction(
-        sessions, lambda own: verifications.send(own, caller, body.channel)
+        request.app.state.sessions,
+        lambda own: verifications.send(own, caller, body.channel, address),
     )
 
 

@@ -6,7 +6,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import User
 from models.verification_code import Channel, Purpose
-from services import accounts, audit, claims, clock, codes, passwords
+from services import accounts, audit, claims, clock, codes, passwords, rate_limits
 from services.accounts import Card
 from services.callers import Caller
 from services.errors import AccountExists
@@ -23,13 +23,18 @@ async def ask(
     channel: Channel,
     address: str,
     current_password: str,
+    client_address: str,
 ) -> None:
-    """Send a code to the new contact; whether it is taken shows to its owner only."""
+    """Send a code to the new contact; whether it is taken shows to its owner only.
+
+    A wrong password spends nothing of what may be sent to the contact.
+    """
     actor = caller.actor
     demand(actor, Permission.ACCOUNT_OWN)
     user = await locked(session, caller)
     if not await passwords.verify(current_password, user.password_hash):
         raise wrong("current_password", gettext("The present password is wrong."))
+    await rate_limits.code(session, user.id, address, client_address)
     purpose = Purpose.CONTACT_CHANGE
     code = await codes.issue(session, user.id, purpose, channel, address)
     notice = Notice("contact_change_code", user.id, WAYS[channel], address, secret=code)

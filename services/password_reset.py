@@ -23,6 +23,7 @@ from services import (
     jobs,
     links,
     passwords,
+    rate_limits,
     refresh_tokens,
     roles,
     sealing,
@@ -30,7 +31,7 @@ from services import (
 )
 from services.actor import SYSTEM, SYSTEM_ID, Actor, Via
 from services.config import get_settings
-from services.errors import ValidationFailed
+from services.errors import TooManyRequests, ValidationFailed
 from services.i18n import gettext
 from services.inputs import wrong
 from services.logins import known_login
@@ -49,7 +50,10 @@ async def ask(session: AsyncSession, login: str) -> None:
 
 @jobs.job(SEND)
 async def send(session: AsyncSession, user_id: str) -> None:
-    """Send the link by e-mail, or by SMS to somebody without one."""
+    """Send the link by e-mail, or by SMS to somebody without one.
+
+    Beyond the contact's limit nothing is sent, and the last link stays good.
+    """
     query = select(User).where(col(User.id) == uuid.UUID(user_id))
     user = (await session.exec(query.with_for_update())).one_or_none()
     if user is None or user.password_hash is None or user.blocked_at is not None:
@@ -58,6 +62,11 @@ async def send(session: AsyncSession, user_id: str) -> None:
     if reached is None:
         return
     channel, way, address = reached
+    try:
+        async with session.begin_nested():
+            await rate_limits.reset_letter(session, address)
+    except TooManyRequests:
+        return
     for each in Channel:
         await codes.burn(session, user.id, Purpose.PASSWORD_RESET, each)
     token = await _link(session, user, channel, address)
@@ -111,6 +120,7 @@ async def confirm(session: AsyncSession, token: str, new_password: str) -> None:
     user.auth_version += 1
     await refresh_tokens.revoke_all(session, user.id)
     await staff_sessions.end_all(session, user.id)
+    await rate_limits.forgive(session, user.id)
     actor = Actor(user.id, Role.PATIENT, Via.API)
     audit.record(session, actor, "account.password_reset", "user", user.id)
     await notify(session, actor, Notice("password_changed", user.id))

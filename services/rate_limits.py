@@ -2,26 +2,29 @@
 
 A limit slides: the window before counts for the part of it that still lies within
 the period. Only admitted attempts are counted. Call these in a short transaction
-of their own, before the work, so that a refused request is counted all the same.
+of their own, before the work, so that a try that fails is counted all the same; what
+limits messages goes into the transaction that sends one.
 """
 
 import hashlib
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models import User
 from models.base import uuid7
 from services.client_address import address_group
 from services.config import get_settings
 from services.edges import is_rivalry
 from services.errors import TooManyRequests, Unavailable
-from services.logins import known_login
+from services.logins import canonical_login
 
 FIVE_MINUTES, HOUR, DAY = 300, 3600, 86_400
 
@@ -106,23 +109,28 @@ def _wait(limit: Limit, row: Any) -> int:
 
 
 async def sign_in(session: AsyncSession, login: str, address: str | None) -> None:
-    """Limit tries to sign in, for the account meant and for the client's address."""
-    user_id = await known_login(session, login)
-    await hit(session, [_account(user_id, login), *_sign_in_address(address)])
+    """Limit tries to sign in, for the login meant and for the client's address.
+
+    Whether anybody has the login makes no difference, or the limit would tell.
+    """
+    await hit(session, [_tries(_login_bucket(login)), *_sign_in_address(address)])
 
 
 async def password_check(
     session: AsyncSession, user_id: uuid.UUID, address: str
 ) -> None:
     """Limit tries at the present password of somebody who is signed in."""
-    await hit(session, [_account(user_id, ""), *_sign_in_address(address)])
+    await hit(session, [_tries(_own_bucket(user_id)), *_sign_in_address(address)])
 
 
 async def forgive(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """Forget the account's tries once the right password was given."""
+    """Forget the person's tries, by whichever login, once the password was right."""
+    query = sa.select(col(User.email), col(User.phone)).where(col(User.id) == user_id)
+    logins = (await session.execute(query)).one()
+    buckets = [_own_bucket(user_id), *map(_login_bucket, filter(None, logins))]
     await session.execute(
-        sa.text("DELETE FROM rate_limit WHERE bucket = :bucket"),
-        {"bucket": _account(user_id, "").bucket},
+        sa.text("DELETE FROM rate_limit WHERE bucket = ANY(:buckets)"),
+        {"buckets": buckets},
     )
 
 
@@ -154,18 +162,17 @@ async def export(session: AsyncSession, user_id: uuid.UUID) -> None:
 
 
 async def code(
-    session: AsyncSession, user_id: uuid.UUID, contact: str | None, address: str
+    session: AsyncSession, user_id: uuid.UUID, contact: str, address: str
 ) -> None:
     """Limit the codes sent to a contact, for a person and from an address.
 
-    A message costs money and patience, so there is a limit for the day as well.
+    A message costs money and patience, so there is a limit for the day as well. Call
+    it in the transaction that sends: what is not sent is not counted.
     """
-    name = hashlib.sha256((contact or "").encode()).hexdigest()
     await hit(
         session,
         [
-            Limit(f"code contact:{name}", 3, FIVE_MINUTES),
-            Limit(f"code contact day:{name}", 10, DAY),
+            *_messages(contact),
             Limit(f"code account day:{user_id}", 20, DAY),
             _address("code", address, 30, HOUR),
         ],
@@ -179,14 +186,23 @@ async def code_try(session: AsyncSession, user_id: uuid.UUID) -> None:
 
 async def reset(session: AsyncSession, login: str, address: str) -> None:
     """Limit letters with links, for the login meant whoever has it, and the address."""
-    name = hashlib.sha256(login.strip().lower().encode()).hexdigest()
     await hit(
         session,
         [
-            Limit(f"reset login:{name}", 5, DAY),
+            Limit(f"reset login:{_name(login)}", 5, DAY),
             _address("reset", address, 20, HOUR),
         ],
     )
+
+
+async def reset_letter(session: AsyncSession, contact: str) -> None:
+    """Limit the links sent to a contact, whatever logins were asked for.
+
+    They count as codes, and half of a day's codes stay for their owner: anybody may
+    ask for links.
+    """
+    links = Limit(f"reset contact day:{_name(contact)}", 5, DAY)
+    await hit(session, [*_messages(contact), links])
 
 
 async def upload(session: AsyncSession, user_id: uuid.UUID) -> None:
@@ -194,11 +210,26 @@ async def upload(session: AsyncSession, user_id: uuid.UUID) -> None:
     await hit(session, [Limit(f"upload account:{user_id}", 30, FIVE_MINUTES)])
 
 
-def _account(user_id: uuid.UUID | None, login: str) -> Limit:
-    # A login that nobody has is counted too, or the limit would tell who exists.
-    name = str(user_id) if user_id else hashlib.sha256(login.encode()).hexdigest()
-    most = get_settings().login_per_account
-    return Limit(f"sign-in account:{name}", most, FIVE_MINUTES)
+def _name(contact: str) -> str:
+    return hashlib.sha256(canonical_login(contact).encode()).hexdigest()
+
+
+def _messages(contact: str) -> Iterable[Limit]:
+    name = _name(contact)
+    yield Limit(f"code contact:{name}", 3, FIVE_MINUTES)
+    yield Limit(f"code contact day:{name}", 10, DAY)
+
+
+def _login_bucket(login: str) -> str:
+    return f"sign-in login:{_name(login)}"
+
+
+def _own_bucket(user_id: uuid.UUID) -> str:
+    return f"sign-in account:{user_id}"
+
+
+def _tries(bucket: str) -> Limit:
+    return Limit(bucket, get_settings().login_per_account, FIVE_MINUTES)
 
 
 def _sign_in_address(address: str | None) -> list[Limit]:

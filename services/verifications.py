@@ -6,7 +6,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import User
 from models.notification import NotificationChannel
 from models.verification_code import Channel, Purpose
-from services import accounts, audit, claims, clock, codes
+from services import accounts, audit, claims, clock, codes, rate_limits
 from services.accounts import Card
 from services.callers import Caller
 from services.notifications import Notice, notify
@@ -25,13 +25,6 @@ def address_of(user: User, channel: Channel) -> str | None:
     return user.phone or user.claimed_phone
 
 
-async def contact(
-    session: AsyncSession, caller: Caller, channel: Channel
-) -> str | None:
-    """The contact that a code would go to, for whoever counts codes."""
-    return address_of(await session.get_one(User, caller.user_id), channel)
-
-
 def _purpose(user: User, channel: Channel) -> Purpose:
     claimed = channel is Channel.PHONE and user.phone is None
     return Purpose.CLAIM if claimed else Purpose.VERIFICATION
@@ -44,7 +37,9 @@ def _proven(user: User, channel: Channel) -> bool:
     return stamp is not None
 
 
-async def send(session: AsyncSession, caller: Caller, channel: Channel) -> None:
+async def send(
+    session: AsyncSession, caller: Caller, channel: Channel, client_address: str
+) -> None:
     """Send a code to one's own contact; a proven or absent one gets none."""
     actor = caller.actor
     demand(actor, Permission.ACCOUNT_OWN)
@@ -52,6 +47,7 @@ async def send(session: AsyncSession, caller: Caller, channel: Channel) -> None:
     address = address_of(user, channel)
     if address is None or _proven(user, channel):
         return
+    await rate_limits.code(session, user.id, address, client_address)
     purpose = _purpose(user, channel)
     code = await codes.issue(session, user.id, purpose, channel, address)
     notice = Notice(

@@ -155,6 +155,64 @@ async def test_a_new_contact_is_proved_and_the_old_one_is_told(
 
 
 @pytest.mark.parametrize("channel", ["email", "phone"])
+async def test_a_wrong_password_spends_no_code_of_the_contacts_owner(
+    client: AsyncClient, sessions: Sessions, channel: str
+) -> None:
+    owner, stranger = await registered(client), await registered(client)
+    contact = owner["user"][channel]
+    body = {channel: contact, "current_password": "a wrong password"}
+    for _ in range(4):
+        refused = await client.put(
+            f"/v1/me/{channel}", json=body, headers=bearer(stranger)
+        )
+        assert wrong_fields(refused) == {"current_password"}
+    for _ in range(3):
+        sent = await client.post(CODE, json={"channel": channel}, headers=bearer(owner))
+        assert sent.status_code == 202
+    spent = await client.post(CODE, json={"channel": channel}, headers=bearer(owner))
+    is_problem(spent, 429, "too_many_requests")
+
+
+async def test_a_proven_contact_spends_no_codes(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    me = await registered(client)
+    headers = bearer(me)
+    await client.post(CODE, json={"channel": "email"}, headers=headers)
+    body = {
+        "channel": "email",
+        "code": await last_secret(sessions, me["user"]["email"]),
+    }
+    await client.post(f"{CODE}/confirm", json=body, headers=headers)
+    for _ in range(5):
+        again = await client.post(CODE, json={"channel": "email"}, headers=headers)
+        assert again.status_code == 202
+    assert await count_sent(sessions, "verification_code") == 1
+
+
+@pytest.mark.parametrize("channel", ["email", "phone"])
+async def test_a_code_for_the_contact_before_proves_nothing(
+    client: AsyncClient, sessions: Sessions, channel: str
+) -> None:
+    """Its bearer may read the old contact, which is the person's no more."""
+    me = await registered(client)
+    headers = bearer(me)
+    await client.post(CODE, json={"channel": channel}, headers=headers)
+    late = {"channel": channel}
+    late["code"] = await last_secret(sessions, me["user"][channel])
+    body = {channel: NEXT[channel], "current_password": PASSWORD}
+    await client.put(f"/v1/me/{channel}", json=body, headers=headers)
+    code = {"code": await last_secret(sessions, NEXT[channel])}
+    moved = await client.post(f"/v1/me/{channel}/confirm", json=code, headers=headers)
+    assert moved.json()[channel] == NEXT[channel]
+    answer = await client.post(f"{CODE}/confirm", json=late, headers=headers)
+    assert wrong_fields(answer) == {"code"}
+    # The try is used up, so nothing is left to guess at.
+    again = await client.post(f"{CODE}/confirm", json=late, headers=headers)
+    assert wrong_fields(again) == {"code"}
+
+
+@pytest.mark.parametrize("channel", ["email", "phone"])
 async def test_a_taken_contact_shows_only_to_whoever_holds_it(
     client: AsyncClient, sessions: Sessions, channel: str
 ) -> None:

@@ -11,7 +11,14 @@ from httpx import ASGITransport, AsyncClient
 from services import passwords
 from services.config import Settings, use_settings
 from services.database import Sessions
-from tests.api.helpers import api_alone, bearer, is_problem, registered, registration
+from tests.api.helpers import (
+    PASSWORD,
+    api_alone,
+    bearer,
+    is_problem,
+    registered,
+    registration,
+)
 
 WRONG = {"login": "somebody@example.com", "password": "wrong password"}
 
@@ -78,20 +85,56 @@ async def test_the_refusal_says_when_to_come_back(twins: list[AsyncClient]) -> N
     assert 1 <= int(answer.headers["retry-after"]) <= 600
 
 
-async def test_email_and_phone_of_one_account_share_its_limit(
+async def tries(client: AsyncClient, logins: list[str]) -> list[int]:
+    """Try a wrong password at each login in turn; give the statuses."""
+    return [
+        (await client.post("/v1/auth/login", json=WRONG | {"login": login})).status_code
+        for login in logins
+    ]
+
+
+def spelled(login: str) -> list[str]:
+    """Some ways to write one login."""
+    if "@" in login:
+        return [login, login.upper(), f" {login}", login.title()]
+    return [login, login.replace("+7", "8"), f" {login[:5]}-{login[5:]} "]
+
+
+async def test_spelling_a_login_anew_tells_nobody_who_has_it(
     twins: list[AsyncClient],
 ) -> None:
     user = (await registered(twins[0]))["user"]
-    codes = [
-        (
-            await twins[0].post(
-                "/v1/auth/login",
-                json=WRONG | {"login": user[("email", "phone")[n % 2]]},
-            )
-        ).status_code
-        for n in range(14)
-    ]
-    assert codes == [401] * 10 + [429] * 4
+    for number, (known, unknown) in enumerate(
+        [(user["email"], "nobody@example.com"), (user["phone"], "+79260999999")]
+    ):
+        codes = [
+            await tries(twins[number], (spelled(login) * 4)[:12])
+            for login in (known, unknown)
+        ]
+        assert codes[0] == codes[1] == [401] * 10 + [429] * 2
+
+
+async def test_two_logins_of_one_account_are_counted_as_those_of_two_people(
+    twins: list[AsyncClient],
+) -> None:
+    user = (await registered(twins[0]))["user"]
+    mine, nobodys = (
+        [user["email"], user["phone"]],
+        ["nobody@example.com", "+79260999999"],
+    )
+    for number, pair in enumerate((mine, nobodys)):
+        assert await tries(twins[number], pair * 10) == [401] * 20
+        assert await tries(twins[number], pair) == [429] * 2
+
+
+async def test_the_right_password_forgives_the_tries_at_both_logins(
+    twins: list[AsyncClient],
+) -> None:
+    user = (await registered(twins[0]))["user"]
+    assert await tries(twins[0], [user["email"], user["phone"]] * 9) == [401] * 18
+    own = {"login": user["email"], "password": PASSWORD}
+    assert (await twins[1].post("/v1/auth/login", json=own)).status_code == 200
+    assert await tries(twins[1], [user["email"], user["phone"]] * 9) == [401] * 18
 
 
 async def test_many_accounts_from_one_address_are_limited(

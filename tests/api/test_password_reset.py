@@ -162,6 +162,44 @@ async def test_links_are_rationed_for_any_login(client: AsyncClient) -> None:
     is_problem(spent, 429, "too_many_requests")
 
 
+async def test_a_login_spelled_anew_brings_no_more_letters(
+    client: AsyncClient,
+) -> None:
+    phone = (await registered(client))["user"]["phone"]
+    ways = [phone, phone.replace("+7", "8"), f" {phone}", f"{phone[:4]}-{phone[4:]}"]
+    answers = [await client.post(RESET, json={"login": way}) for way in ways * 2]
+    assert [each.status_code for each in answers] == [202] * 5 + [429] * 3
+
+
+async def test_a_contact_gets_three_letters_and_keeps_the_last_one(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    """By e-mail and phone alike: what is sent is counted where it goes."""
+    email = (await registered(client))["user"]["email"]
+    tokens = [await asked_link(client, sessions, email) for _ in range(4)]
+    assert await count_sent(sessions, "password_reset") == 3
+    assert tokens[2] == tokens[3]
+    body = {"token": tokens[2], "new_password": "a wholly new passphrase"}
+    done = await client.post(f"{RESET}/confirm", json=body)
+    assert done.status_code == 204
+
+
+async def test_whoever_tried_in_vain_comes_in_by_a_new_password(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    user = (await registered(client))["user"]
+    for login in (user["email"], user["phone"]):
+        body = {"login": login, "password": "a wrong password"}
+        tried = [await client.post("/v1/auth/login", json=body) for _ in range(11)]
+        is_problem(tried[-1], 429, "too_many_requests")
+    token = await asked_link(client, sessions, user["email"])
+    body = {"token": token, "new_password": "a wholly new passphrase"}
+    await client.post(f"{RESET}/confirm", json=body)
+    for login in (user["email"], user["phone"]):
+        own = {"login": login, "password": body["new_password"]}
+        assert (await client.post("/v1/auth/login", json=own)).status_code == 200
+
+
 async def test_a_link_ends_with_the_password_or_contact_that_it_was_sent_for(
     client: AsyncClient, sessions: Sessions
 ) -> None:

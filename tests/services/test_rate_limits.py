@@ -1,6 +1,8 @@
 """The sliding window of the rate limits, and what it counts."""
 
+import hashlib
 import uuid
+from collections.abc import Awaitable, Callable
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +16,8 @@ from services.config import get_settings
 from services.database import Sessions
 from services.edges import in_transaction, is_rivalry
 from services.errors import TooManyRequests
-from services.rate_limits import Limit
+from services.rate_limits import DAY, Limit
+from tests import factories
 
 TEN = [Limit("test bucket", 10, 300)]
 
@@ -76,9 +79,10 @@ async def test_the_longest_of_several_waits_is_told(session: AsyncSession) -> No
 
 
 async def test_every_limit_counts_on_its_own(session: AsyncSession) -> None:
-    user_id = uuid.uuid4()
+    user_id = (await factories.patient(session, email="Known@example.com")).id
     await rate_limits.password_check(session, user_id, "2001:db8::1")
     await rate_limits.sign_in(session, "nobody@example.com", None)
+    await rate_limits.sign_in(session, " known@EXAMPLE.com", None)
     await rate_limits.registration(session, "192.0.2.1")
     await rate_limits.refresh(session, "::ffff:192.0.2.1")
     buckets = set((await session.exec(select(RateLimit.bucket))).all())
@@ -93,7 +97,75 @@ async def test_every_limit_counts_on_its_own(session: AsyncSession) -> None:
     assert get_settings().address_limit_factor == 1000
     await rate_limits.forgive(session, user_id)
     left = set((await session.exec(select(RateLimit.bucket))).all())
-    assert buckets - left == {f"sign-in account:{user_id}"}
+    name = hashlib.sha256(b"known@example.com").hexdigest()
+    assert buckets - left == {f"sign-in account:{user_id}", f"sign-in login:{name}"}
+
+
+FIVE_MINUTES = 300
+
+
+async def messages(
+    session: AsyncSession,
+    send: Callable[[int], Awaitable[None]],
+    most: int,
+    later: int = 0,
+) -> int:
+    """Try to send, three at a time and past the window each time; count how many.
+
+    So that no window of five minutes is in the way, only the day's.
+    """
+    await clock.shift(session, 0)
+    into = DAY - (await clock.now(session)).timestamp() % DAY + later
+    waits = []
+    for number in range(most):
+        await clock.shift(session, into + number // 3 * 2 * FIVE_MINUTES)
+        try:
+            async with session.begin_nested():
+                await send(number)
+        except TooManyRequests as refused:
+            waits.append(refused.facts["retry_after"])
+    assert all(wait > 2 * FIVE_MINUTES for wait in waits)
+    return most - len(waits)
+
+
+async def test_the_eleventh_code_of_a_day_to_one_contact_is_refused(
+    session: AsyncSession,
+) -> None:
+    """Whoever asks, and however the contact is spelled."""
+    ways = ("+79161112233", "8 916 111-22-33")
+
+    async def send(number: int) -> None:
+        address = f"192.0.2.{number}"
+        await rate_limits.code(session, uuid.uuid4(), ways[number % 2], address)
+
+    assert await messages(session, send, 14) == 10
+
+
+async def test_the_twenty_first_code_of_a_day_for_one_person_is_refused(
+    session: AsyncSession,
+) -> None:
+    """Whatever the contacts are."""
+    user_id = uuid.uuid4()
+
+    async def send(number: int) -> None:
+        contact, address = f"next{number}@example.org", f"192.0.2.{number}"
+        await rate_limits.code(session, user_id, contact, address)
+
+    assert await messages(session, send, 24) == 20
+
+
+async def test_links_spend_half_of_a_days_messages_at_most(
+    session: AsyncSession,
+) -> None:
+    async def link(_: int) -> None:
+        await rate_limits.reset_letter(session, "known@example.org")
+
+    async def code(number: int) -> None:
+        address = f"192.0.2.{number}"
+        await rate_limits.code(session, uuid.uuid4(), "Known@example.org", address)
+
+    assert await messages(session, link, 9) == 5
+    assert await messages(session, code, 9, later=3600) == 5
 
 
 async def test_a_rivals_count_is_left_to_the_edge_that_starts_anew(

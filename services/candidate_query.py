@@ -19,7 +19,8 @@ _ABLE = """
   p.approved_at IS NOT NULL AND p.suspended_at IS NULL
   AND p.specializations @> ARRAY[CAST(%(specialization)s AS varchar)]
   AND least(p.licence_expires_on, p.documents_valid_until) >= CAST(%(day)s AS date)
-  AND p.user_id <> %(patient_id)s AND p.user_id <> ALL(CAST(%(declined)s AS uuid[]))"""
+  AND p.user_id <> %(patient_id)s AND p.user_id <> ALL(CAST(%(declined)s AS uuid[]))
+  AND (CAST(%(clinic_id)s AS uuid) IS NULL OR p.clinic_id = %(clinic_id)s)"""
 # Sooner visits are for doctors on duty. For later ones a shift has to touch the
 # wanted hours; days that an exception speaks of are left to the exact check. OFFSET 0
 # keeps the planner from reading all shifts into a table of hashes.
@@ -154,7 +155,7 @@ CROSS JOIN LATERAL (
 # settings.visit_minutes_key does it, to save a round trip.
 CALL = """
 SELECT b.id, b.patient_id, b.call_type, b.specialization, b.latitude, b.longitude,
-  b.wanted_from, b.wanted_to, b.preferred_doctor_id, b.stop_id,
+  b.wanted_from, b.wanted_to, b.preferred_doctor_id, b.stop_id, b.clinic_id,
   app_now() AS now, u.locale,
   (SELECT CAST(value AS int) FROM setting
    WHERE key = 'visit_minutes.' || b.call_type || '.' || b.specialization) AS minutes,

@@ -98,6 +98,7 @@ class Call:
     locale: str
     declined: tuple[uuid.UUID, ...]
     holidays: tuple[str, ...] = ()
+    clinic_id: uuid.UUID | None = None
 
     @property
     def base(self) -> datetime:

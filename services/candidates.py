@@ -147,6 +147,7 @@ async def _call(session: AsyncSession, booking_id: uuid.UUID) -> Call:
         locale=row.locale,
         declined=tuple(row.declined),
         holidays=tuple(row.holidays or ()),
+        clinic_id=row.clinic_id,
     )
 
 
@@ -162,6 +163,7 @@ def _parameters(call: Call, name: str | None) -> dict[str, Any]:
         "latitude": latitude,
         "longitude": longitude,
         "declined": list(call.declined),
+        "clinic_id": call.clinic_id,
         "later": call.base >= call.now + DUTY_NEEDED_WITHIN,
         "day": call.base.astimezone(MOSCOW).date(),
         "base": call.base,

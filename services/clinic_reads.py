@@ -40,7 +40,7 @@ class ClinicDoctor:
 
 @dataclass(frozen=True)
 class ClinicCall:
-    """A call handed to the clinic, without name, phone or door."""
+    """A call handed to the clinic, to be shown without name, phone, door or symptoms."""
 
     view: BookingView
     age: int | None

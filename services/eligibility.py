@@ -38,6 +38,7 @@ OFF_DUTY = "off_duty"
 OFF_SHIFT = "off_shift"
 OWN_CALL = "own_call"
 DECLINED = "declined"
+OTHER_CLINIC = "other_clinic"
 
 TEXTS = {
     NOT_APPROVED: Lazy("not approved"),
@@ -49,6 +50,9 @@ TEXTS = {
     OFF_SHIFT: Lazy("not their shift"),
     OWN_CALL: Lazy("their own call"),
     DECLINED: Lazy("declined this call"),
+    OTHER_CLINIC: Lazy(
+        "not of the clinic that has the call (take the call back first)"
+    ),
 }
 
 
@@ -175,6 +179,10 @@ class Wanted(Protocol):
     def specialization(self) -> Specialization:
         """What the doctor must be."""
 
+    @property
+    def clinic_id(self) -> uuid.UUID | None:
+        """Whose doctors alone may come, while the call is with a clinic."""
+
 
 def reasons_against(
     doctor: Doctor, booking: Wanted, plan: Plan, now: datetime
@@ -184,6 +192,7 @@ def reasons_against(
     licence, documents = doctor.licence_expires_on, doctor.documents_valid_until
     wanted = booking.specialization
     soon = plan.opens < now + DUTY_NEEDED_WITHIN
+    with_clinic = booking.clinic_id is not None
     checks = (
         (not doctor.approved, Reason(NOT_APPROVED)),
         (doctor.blocked, Reason(BLOCKED)),
@@ -203,6 +212,10 @@ def reasons_against(
         ),
         (doctor.doctor_id == booking.patient_id, Reason(OWN_CALL)),
         (doctor.declined, Reason(DECLINED)),
+        (
+            with_clinic and doctor.clinic_id != booking.clinic_id,
+            Reason(OTHER_CLINIC),
+        ),
     )
     return [reason for holds, reason in checks if holds]
 

@@ -17,8 +17,6 @@ from services.doctor_directory import ListedDoctor
 from services.i18n import current_locale
 from services.inputs import Input, Moment
 
-GIST = 60
-
 
 class DoctorAnswer(BaseModel):
     """An approved doctor; never where they are."""
@@ -127,14 +125,13 @@ class ClinicAssignBody(Input):
 
 
 class ClinicCallAnswer(BaseModel):
-    """A call handed to the clinic: no name, no phone, no door."""
+    """A call handed to the clinic: no name, no phone, no door, no symptoms."""
 
     id: uuid.UUID
     number: str
     status: Status
     call_type: CallType
     specialization: Specialization
-    gist: str
     age: int | None
     district: str | None
     wanted_from: datetime | None
@@ -154,7 +151,6 @@ class ClinicCallAnswer(BaseModel):
             status=booking.status,
             call_type=booking.call_type,
             specialization=booking.specialization,
-            gist=booking.symptoms[:GIST],
             age=call.age,
             district=booking.district,
             wanted_from=booking.wanted_from,

@@ -21,6 +21,7 @@ from models.booking import Status
 from services import assignments, bookings
 from services.database import Sessions
 from services.edges import transaction
+from services.errors import DoctorNotEligible
 from tests import factories
 from tests.api.helpers import is_problem, signed_in
 
@@ -301,6 +302,74 @@ async def test_a_removed_manager_reads_nothing(
     for place in READS:
         answer = await client.get(place, headers=town.mine.headers)
         is_problem(answer, 404, "not_found")
+
+
+async def test_not_even_a_dispatcher_sends_a_foreign_doctor_to_a_clinics_call(
+    client: AsyncClient, sessions: Sessions, town: Town
+) -> None:
+    """Or one clinic would read of the other's doctor, who would miss the visit."""
+    mine, other = town.mine, town.other
+    staff = factories.as_staff(town.staff)
+    async with transaction(sessions) as session:
+        free = await factories.doctor(session)
+        colleague = await factories.doctor(
+            session, profile={"clinic_id": mine.clinic.id}
+        )
+    calls = (
+        (assignments.assign, mine.waiting, 2),
+        (assignments.reassign, mine.taken, 3),
+    )
+    for verb, call, version in calls:
+        for doctor in (other.doctor, free):
+            async with transaction(sessions) as session:
+                with pytest.raises(DoctorNotEligible) as refused:
+                    await verb(session, staff, uuid.UUID(call), doctor.id, version)
+                assert refused.value.public_facts["reasons"] == ["other_clinic"]
+                await session.rollback()
+    assert leaked(await read(client, mine), other) == set()
+    for verb, call, version in calls:
+        async with transaction(sessions) as session:
+            await verb(session, staff, uuid.UUID(call), colleague.id, version)
+    now = {mine.waiting, mine.taken}
+    assert now <= set(await ids(client, mine, LISTS[2]))
+    assert not now & set(json_ids(await read(client, other)))
+
+
+async def test_a_call_taken_back_goes_to_a_doctor_of_any_clinic(
+    client: AsyncClient, sessions: Sessions, town: Town
+) -> None:
+    mine, other = town.mine, town.other
+    staff = factories.as_staff(town.staff)
+    call = uuid.UUID(mine.waiting)
+    async with transaction(sessions) as session:
+        await bookings.take_back(session, staff, call, 2)
+        await assignments.assign(session, staff, call, other.doctor.id, 3)
+    assert mine.waiting in await ids(client, other, LISTS[2])
+    assert mine.waiting not in await read(client, mine)
+
+
+async def test_the_doctor_of_before_gets_a_handed_call_back_by_no_undo(
+    sessions: Sessions, town: Town
+) -> None:
+    mine, staff = town.mine, factories.as_staff(town.staff)
+    call = uuid.UUID(mine.taken)
+    async with transaction(sessions) as session:
+        second = await factories.doctor(session, profile={"clinic_id": mine.clinic.id})
+        await assignments.reassign(session, staff, call, second.id, 3)
+        await move(session, mine.doctor, town.other)
+    async with transaction(sessions) as session:
+        undone = await assignments.undo(session, staff, call, 4)
+        assert undone.status is Status.PENDING
+
+
+async def test_calls_and_visits_of_a_clinic_tell_no_symptoms(
+    client: AsyncClient, town: Town
+) -> None:
+    for place in LISTS[1:]:
+        answer = await client.get(place, headers=town.mine.headers)
+        for item in answer.json()["items"]:
+            assert not {"gist", "symptoms", "subject", "patient"} & set(item)
+        assert "кашель" not in answer.text
 
 
 async def test_visits_of_a_clinic_tell_nothing_of_the_ill(

@@ -235,7 +235,6 @@ CLINIC_CALL_KEYS = {
     "status",
     "call_type",
     "specialization",
-    "gist",
     "age",
     "district",
     "wanted_from",

@@ -121,6 +121,27 @@ async def test_neighbours_who_cannot_come_are_refused_with_reasons(
         assert all("{" not in reason.text for reason in each.reasons)
 
 
+async def test_a_call_with_a_clinic_is_for_its_doctors(
+    session: AsyncSession, staff: Actor
+) -> None:
+    """Also where strangers stand nearer, and where no point is known."""
+    clinic, other = [await factories.clinic(session) for _ in range(2)]
+    for clinic_id in (None, other.id):
+        await factories.doctor(session, point=NEAR, profile={"clinic_id": clinic_id})
+    own = await factories.doctor(
+        session, point=FAR, profile={"clinic_id": clinic.id}, last_name="Клинин"
+    )
+    nowhere = factories.address(latitude=None, longitude=None)
+    for where in (factories.address(), nowhere):
+        call = await factories.booking(session, address=where)
+        assert len((await candidates(session, staff, call.id)).items) == 3
+        await bookings.hand_to_clinic(session, staff, call.id, clinic.id, 1)
+        found = await candidates(session, staff, call.id)
+        assert order(found) == [own.id]
+        told = [[reason.code for reason in each.reasons] for each in found.refused]
+        assert told == ([["other_clinic"]] * 2 if found.located else [])
+
+
 async def test_the_doctors_own_call_is_not_theirs(
     session: AsyncSession, staff: Actor
 ) -> None:

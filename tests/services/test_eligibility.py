@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Assignment, Booking, DoctorProfile, RoleGrant, User
-from services import assignments, clock, duty, visits
+from services import assignments, bookings, clock, duty, visits
 from services.actor import Actor
 from services.errors import (
     DoctorNotEligible,
@@ -79,6 +79,12 @@ async def _profile(session: AsyncSession, doctor: User) -> DoctorProfile:
     return (await session.exec(query)).one()
 
 
+async def _hand_over(session: AsyncSession, _: User, call: Booking) -> None:
+    staff = as_staff(await factories.dispatcher(session))
+    clinic = await factories.clinic(session)
+    await bookings.hand_to_clinic(session, staff, call.id, clinic.id, None)
+
+
 SPOILS = {
     "not_approved": _unapprove,
     "blocked": _block,
@@ -87,6 +93,7 @@ SPOILS = {
     "documents_expire": _papers,
     "off_duty": _go_home,
     "declined": _decline,
+    "other_clinic": _hand_over,
 }
 
 
@@ -127,7 +134,7 @@ async def test_all_reasons_are_told_together(
     with pytest.raises(DoctorNotEligible) as refused:
         await assignments.assign(session, staff, own.id, doctor.id, 1)
     told = set(refused.value.public_facts["reasons"])
-    assert told == set(SPOILS) - {"declined"} | {"own_call"}
+    assert told == set(SPOILS) - {"declined", "other_clinic"} | {"own_call"}
 
 
 async def test_papers_count_at_the_end_of_the_window(

@@ -25,8 +25,11 @@ from api import (
     doctors,
     documents,
     duty,
+    earnings,
+    extra_consent,
     health,
     password_reset,
+    payments,
     price_list,
     problems,
     rights,
@@ -34,6 +37,8 @@ from api import (
     uploads,
     verifications,
     visits,
+    wallet,
+    webhooks,
     working_plan,
 )
 from api.front import Front
@@ -64,6 +69,11 @@ ROUTERS: Sequence[APIRouter] = (
     doctor_application.router,
     doctor_profile.router,
     working_plan.router,
+    wallet.router,
+    earnings.router,
+    extra_consent.router,
+    payments.router,
+    webhooks.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 

@@ -16,6 +16,7 @@ from models import PriceItem
 from models.booking_words import CallType
 from models.price_item import PriceKind
 from models.specialization import Specialization
+from services import vat_rates
 from services.i18n import Lazy, current_locale, gettext
 from services.permissions import Permission
 from services.words import label
@@ -77,12 +78,14 @@ class PriceListView(TableView, model=PriceItem):
         "title_en",
         "specialization",
         "price_kopecks",
+        "vat_code",
         "starts",
         "ends",
         "active",
     ]
     form_overrides: ClassVar[dict[Any, Any]] = {
         "price_kopecks": RoublesField,
+        "vat_code": wtforms.SelectField,
         "starts": wtforms.TimeField,
         "ends": wtforms.TimeField,
     }
@@ -99,6 +102,7 @@ class PriceListView(TableView, model=PriceItem):
         "starts": Lazy("From"),
         "ends": Lazy("To"),
         "price_kopecks": Lazy("Price, ₽"),
+        "vat_code": Lazy("VAT"),
         "active": Lazy("In use"),
     }
     cells: ClassVar[Mapping[str, Any]] = {
@@ -110,6 +114,7 @@ class PriceListView(TableView, model=PriceItem):
         ),
         "hours": _hours,
         "price_kopecks": lambda row: formats.roubles(row.price_kopecks),
+        "vat_code": lambda row: vat_rates.name(row.vat_code),
         "active": lambda row: cells.yes_no(row.active),
     }
     column_filters: ClassVar[Sequence[Any]] = [
@@ -153,6 +158,12 @@ class PriceListView(TableView, model=PriceItem):
                     validators.NumberRange(min=0, max=DEAREST),
                 ],
                 "description": gettext("For example 4500 or 4500,50"),
+            },
+            "vat_code": {
+                "choices": vat_rates.choices,
+                "coerce": int,
+                "default": vat_rates.EXEMPT,
+                "validators": [],
             },
             "starts": {"validators": [validators.InputRequired()]},
             "ends": {

@@ -24,6 +24,10 @@ GROUPS = {
     "visit_minutes": Lazy("Length of a visit"),
     "documents": Lazy("Documents of applicants"),
     "retention": Lazy("How long things are kept"),
+    "extras": Lazy("Extra services"),
+    "prepay": Lazy("Payment in advance"),
+    "compensation": Lazy("Compensations"),
+    "refund": Lazy("Refunds"),
     "required_documents": Lazy("Required documents"),
 }
 

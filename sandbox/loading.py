@@ -11,7 +11,7 @@ from sandbox.cast import City
 from sandbox.city import streets
 from sandbox.history import Past
 from sandbox.paths import COLUMNS
-from services import bulk_loader
+from services import bulk_loader, wallets
 
 # People first: everything else refers to them.
 ORDER = (
@@ -46,6 +46,7 @@ async def load_people(session: AsyncSession, city: City) -> None:
     await bulk_loader.be_patient(session)
     for table in ORDER:
         await bulk_loader.copy_rows(session, table, city.rows.get(table, []))
+    await wallets.make_missing(session)
     rows = [{"id": uuid7(), **vars(street)} for street in streets()]
     await bulk_loader.copy_rows(session, "street", rows)
     await bulk_loader.analyze(session, *ORDER, "street")

@@ -22,6 +22,7 @@ from services import (
     refresh_tokens,
     roles,
     staff_sessions,
+    wallets,
 )
 from services.actor import SYSTEM_ID, Actor, Via
 from services.callers import Caller
@@ -93,7 +94,7 @@ async def register(
 ) -> SignedIn:
     """Make a patient, with the consents given, and sign them in.
 
-    Role, profile and consents are written in the same transaction.
+    Role, profile, wallet and consents are written in the same transaction.
     """
     passwords.demand_strong(
         new.password, unlike=(new.email, new.phone, new.first_name, new.last_name)
@@ -103,6 +104,7 @@ async def register(
     if not await _insert(session, user_id, new, password_hash):
         raise AccountExists
     session.add(PatientProfile(user_id=user_id))
+    await wallets.make(session, user_id)
     grant = RoleGrant(user_id=user_id, role=Role.PATIENT, granted_by=user_id)
     session.add(grant)
     consents.demand_basic(new.consents)

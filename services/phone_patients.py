@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import PatientProfile, RoleGrant, User
 from models.base import uuid7
 from models.role_grant import Role
-from services import audit, births
+from services import audit, births, wallets
 from services.actor import Actor
 from services.booking_drafts import CallerInput
 from services.errors import NotFound
@@ -41,6 +41,7 @@ async def find_or_make(
     )
     audit.record(session, actor, "user.made_by_phone", "user", user_id)
     await session.flush()
+    await wallets.make(session, user_id)
     return user_id
 
 

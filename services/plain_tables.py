@@ -39,6 +39,7 @@ PLAIN: Mapping[type[Table], PlainTable] = {
                 "starts",
                 "ends",
                 "price_kopecks",
+                "vat_code",
                 "active",
             }
         ),

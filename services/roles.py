@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import ClinicMember, DoctorProfile, PatientProfile, Role, RoleGrant, User
 from models.role_grant import STAFF_ROLES
-from services import audit, clock, passwords, staff_sessions
+from services import audit, clock, passwords, staff_sessions, wallets
 from services.actor import Actor
 from services.errors import Conflict, Forbidden, NotFound
 from services.permissions import Permission, demand
@@ -178,6 +178,7 @@ async def _demand_facts(session: AsyncSession, user_id: uuid.UUID, role: Role) -
         mine = col(PatientProfile.user_id) == user_id
         if not await session.scalar(sa.select(sa.exists().where(mine))):
             session.add(PatientProfile(user_id=user_id))
+        await wallets.make(session, user_id)
         return
     owner = owners.get(role)
     if owner is None:

@@ -30,9 +30,16 @@ KEEP_NOTIFICATIONS, KEEP_CODES = "retention.notifications", "retention.codes"
 KEEP_SIGN_INS, KEEP_APPLICANTS = "retention.sign_ins", "retention.applicants"
 KEEP_SILENT_ACCOUNTS = "retention.silent_accounts"
 DOCUMENTS_MOST, DOCUMENTS_MEGABYTES = "documents.most", "documents.megabytes"
+EXTRAS_CONSENT_PERCENT = "extras.consent_above_percent"
+COMPENSATION_MOST = "compensation.most_kopecks"
+REFUND_LIMIT, REFUND_DAY_LIMIT = "refund.most_alone", "refund.most_alone_a_day"
+REFUND_APPROVAL_HOURS = "refund.approval_hours"
+# Money never stops an urgent call, so there is no such setting for one.
+PREPAYABLE = (CallType.SCHEDULED, CallType.CONSULTATION)
 
 MINUTES, HOURS, KOPECKS = Lazy("minutes"), Lazy("hours"), Lazy("kopecks")
 FILES, MEGABYTES, YES_OR_NO = Lazy("files"), Lazy("MB"), Lazy("yes 1, no 0")
+PERCENT = Lazy("% of the quote")
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,11 @@ def visit_minutes_key(call_type: CallType, specialization: Specialization) -> st
 def base_price_key(call_type: CallType) -> str:
     """Name the price that holds when the price list has no line for a visit."""
     return f"base_price.{call_type.value}"
+
+
+def prepay_key(call_type: CallType) -> str:
+    """Name the setting that says whether such a visit is paid in advance."""
+    return f"prepay.{call_type.value}"
 
 
 def required_document_key(
@@ -173,9 +185,36 @@ def _about_documents() -> Iterable[Definition]:
             yield Definition(key, 1, 0, 1, YES_OR_NO, needed, about)
 
 
+def _about_money() -> Iterable[Definition]:
+    consent = Lazy("The patient is asked about extra services above")
+    yield Definition(EXTRAS_CONSENT_PERCENT, 20, 0, 1000, PERCENT, consent)
+    ahead = Lazy("Paid before the doctor sets out")
+    for call_type in PREPAYABLE:
+        key = prepay_key(call_type)
+        yield Definition(key, 0, 0, 1, YES_OR_NO, ahead, (call_type,))
+    most = Lazy("Largest compensation to a wallet")
+    yield Definition(COMPENSATION_MOST, 500_000, 0, 100_000_000, KOPECKS, most)
+
+
+def _about_refunds() -> Iterable[Definition]:
+    most = 100_000_000
+    alone = Lazy("A second person approves a refund above")
+    yield Definition(REFUND_LIMIT, 1_000_000, 0, most, KOPECKS, alone)
+    day = Lazy("A second person approves what one asks for in a day above")
+    yield Definition(REFUND_DAY_LIMIT, 3_000_000, 0, most, KOPECKS, day)
+    hours = Lazy("The approval of a refund is good for")
+    yield Definition(REFUND_APPROVAL_HOURS, 24, 1, 720, HOURS, hours)
+
+
 DEFINITIONS: Mapping[str, Definition] = {
     definition.key: definition
-    for definition in (*_definitions(), *_about_documents(), *_retention())
+    for definition in (
+        *_definitions(),
+        *_about_documents(),
+        *_retention(),
+        *_about_money(),
+        *_about_refunds(),
+    )
 }
 
 

@@ -7,16 +7,16 @@ import sqlalchemy as sa
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Assignment, Booking, BookingItem, Outcome
+from models import Assignment, Booking, Outcome
 from models.booking import Verb
+from models.booking_words import Priority
 from models.role_grant import Role
-from services import prices
+from services import earnings, extras, settings, visit_money
 from services.actor import Actor
 from services.booking_drafts import ItemInput
 from services.booking_steps import Step, begin, finish, release
 from services.eligibility import lock_doctors
-from services.errors import DoctorUnderWay
-from services.i18n import current_locale
+from services.errors import DoctorUnderWay, PaymentRequired
 from services.inputs import wrong
 
 
@@ -55,8 +55,12 @@ async def depart(
     reason: str | None = None,
     version: int | None = None,
 ) -> Booking:
-    """The doctor sets out; the plan stays where it is."""
+    """The doctor sets out; the plan stays where it is.
+
+    Raises PaymentRequired where such a visit is paid in advance and is not yet.
+    """
     step = await begin(session, actor, Verb.DEPART, booking_id, version)
+    await _demand_paid(step)
     await _demand_nowhere_else(step)
     step.running.departed_at = step.now
     return await _told(step, reason)
@@ -85,18 +89,34 @@ async def complete(
     items: Sequence[ItemInput] = (),
     version: int | None = None,
 ) -> Booking:
-    """The visit is over: how long it took, what was found, what was done."""
+    """The visit is over: how long it took, what was found, what was done.
+
+    It is earned from now on, whether or not it has been paid.
+    """
     step = await begin(session, actor, Verb.COMPLETE, booking_id, version)
     if not 1 <= actual_minutes <= 1440:
         raise wrong("actual_minutes")
     if not conclusion.strip():
         raise wrong("conclusion")
-    for item in items:
-        await _add_item(session, booking_id, item)
+    await extras.add(session, step.booking, items)
     booking, turn = step.booking, release(step, Outcome.COMPLETED)
     booking.completed_at = step.now
     booking.actual_minutes, booking.conclusion = actual_minutes, conclusion
-    return await finish(step, doctor_id=str(turn.doctor_id))
+    await finish(step, doctor_id=str(turn.doctor_id))
+    await earnings.post_visit(session, actor, booking)
+    return booking
+
+
+async def _demand_paid(step: Step) -> None:
+    """Money never stops an urgent call, nor a doctor who is at the door."""
+    booking = step.booking
+    prepayable = booking.call_type in settings.PREPAYABLE
+    if not prepayable or booking.priority is Priority.EMERGENCY:
+        return
+    key = settings.prepay_key(booking.call_type)
+    ahead = await settings.get(step.session, key)
+    if ahead and await visit_money.due(step.session, booking) > 0:
+        raise PaymentRequired
 
 
 async def _told(step: Step, reason: str | None) -> Booking:
@@ -120,18 +140,3 @@ async def _demand_nowhere_else(step: Step) -> None:
     )
     if await step.session.scalar(sa.select(elsewhere)):
         raise DoctorUnderWay
-
-
-async def _add_item(
-    session: AsyncSession, booking_id: uuid.UUID, item: ItemInput
-) -> None:
-    line = await prices.extra_item(session, item.price_item_id)
-    session.add(
-        BookingItem(
-            booking_id=booking_id,
-            price_item_id=line.id,
-            title=line.title_ru if current_locale() == "ru" else line.title_en,
-            quantity=item.quantity,
-            price_kopecks=line.price_kopecks,
-        )
-    )

@@ -33,7 +33,7 @@ from models.booking_words import CallType, CancelReason
 from models.document import DocumentKind
 from models.price_item import PriceKind
 from models.role_grant import Role
-from services import assignments, bookings, clock, documents, visits
+from services import assignments, bookings, clock, documents, visits, wallets
 from services.actor import SYSTEM_ID, Actor, Via
 from services.booking_drafts import BookingDraft, PatientDraft
 from services.documents import DocumentFacts
@@ -87,7 +87,7 @@ async def person(session: AsyncSession, *roles: Role, **facts: Any) -> User:
 
 
 async def patient(session: AsyncSession, **facts: Any) -> User:
-    """Make a patient with a medical profile."""
+    """Make a patient with a medical profile and an empty wallet."""
     user = await person(session, Role.PATIENT, **facts)
     session.add(
         PatientProfile(
@@ -98,6 +98,7 @@ async def patient(session: AsyncSession, **facts: Any) -> User:
         )
     )
     await session.flush()
+    await wallets.make(session, user.id)
     return user
 
 

@@ -68,6 +68,27 @@ class Split(StrEnum):
     PRO_RATA = "pro_rata"
 
 
+class Rule(StrEnum):
+    """How far a call had come when it ended: each has a tier in every policy."""
+
+    NOT_OUR_PATIENT = "not_our_patient"
+    NOT_DEPARTED = "not_departed"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+
+
+class Doubt(StrEnum):
+    """Why a refund needs a second person."""
+
+    OVER_LIMIT = "over_limit"
+    OVER_DAY = "over_day"
+    NOT_POLICY = "not_policy"
+    OTHER_MEANS = "other_means"
+    REPEATED = "repeated"
+
+
 AWAITING, APPROVED = RefundStatus.AWAITING_APPROVAL, RefundStatus.APPROVED
 SENDING, UNKNOWN = RefundStatus.SENDING, RefundStatus.UNKNOWN
 PENDING = RefundStatus.PENDING_PROVIDER

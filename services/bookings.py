@@ -16,7 +16,14 @@ from models.booking_words import (
     Flag,
 )
 from models.role_grant import Role
-from services import births, consents, phone_patients, places, proven_phones
+from services import (
+    births,
+    cancellations,
+    consents,
+    phone_patients,
+    places,
+    proven_phones,
+)
 from services.actor import Actor
 from services.booking_creation import Decided, insert_booking
 from services.booking_drafts import BookingDraft, PatientDraft
@@ -171,7 +178,10 @@ async def cancel(
     comment: str | None = None,
     version: int | None = None,
 ) -> Booking:
-    """End the call without a visit; the reason names who bears the cost."""
+    """End the call without a visit; the reason names who bears the cost.
+
+    What was paid goes back by policy in the same transaction.
+    """
     step = await begin(session, actor, Verb.CANCEL, booking_id, version)
     if reason_code not in REASONS_OF[actor.acting_as]:
         message = gettext("This reason is not yours to give")
@@ -183,10 +193,12 @@ async def cancel(
     if step.turn is not None:
         turn = release(step, Outcome.CANCELLED, reason_code)
         data["doctor_id"] = str(turn.doctor_id)
-    booking = step.booking
+    booking, was = step.booking, step.booking.status
     booking.cancelled_at, booking.cancel_reason_code = step.now, reason_code
     booking.cancel_comment = comment
-    return await finish(step, comment=comment, **data)
+    await finish(step, comment=comment, **data)
+    await cancellations.settle(session, actor, booking, was)
+    return booking
 
 
 async def flag(

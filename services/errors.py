@@ -187,6 +187,12 @@ class InsufficientFunds(Conflict):
     text = "There is not enough money on the account."
 
 
+class RefundOpen(Conflict):
+    """A refund of this payment has not ended yet; facts tell which."""
+
+    text = "{who} asked for {amount} {ago}: {status}. One refund at a time."
+
+
 class LedgerConflict(Conflict):
     """The same posting was made before with other amounts."""
 

@@ -77,31 +77,25 @@ def demand_edge(refund: Refund, target: RefundStatus) -> None:
 
 
 async def begin(
-    session: AsyncSession,
-    actor: Actor,
-    booking: Booking,
-    payment: Payment,
-    refund: Refund,
+    session: AsyncSession, actor: Actor, locked: Locked, **facts: Any
 ) -> Refund:
     """Write a new refund and reserve its money; one that is approved goes on at once.
 
-    Raises InsufficientFunds when the money is not there.
+    `facts` go into the journal. Raises InsufficientFunds when the money is not there.
     """
-    unwound = await unwinding(
-        session, booking, payment, refund.amount_kopecks, refund.split
-    )
+    booking, payment, refund = locked.booking, locked.payment, locked.refund
+    amount = refund.amount_kopecks
+    unwound = await unwinding(session, booking, payment, amount, refund.split)
     _bear(refund, booking, unwound)
-    count(payment, refund, refund.amount_kopecks)
+    count(payment, refund, amount)
     session.add(refund)
     await session.flush()
-    await ledger.post(
-        session,
-        actor,
-        postings.reserved(refund.id, booking.id, refund.amount_kopecks, unwound),
-    )
-    record(session, actor, "requested", refund, amount_kopecks=refund.amount_kopecks)
+    posting = postings.reserved(refund.id, booking.id, amount, unwound)
+    await ledger.post(session, actor, posting)
+    facts |= {"amount_kopecks": amount, "destination": refund.destination.value}
+    record(session, actor, "requested", refund, **facts)
     if refund.status is RefundStatus.APPROVED:
-        await proceed(session, actor, Locked(booking, payment, refund))
+        await proceed(session, actor, locked)
     else:
         await shown(session, refund)
     return refund

@@ -49,7 +49,7 @@ async def unwinding(
 
     Raises ValidationFailed when nobody said who bears a refund of a finished visit.
     """
-    lacking = kopecks - await _free(session, booking, payment)
+    lacking = kopecks - await free_prepaid(session, booking.id, payment.id)
     if lacking <= 0:
         return NOTHING
     if booking.status is not Status.COMPLETED:
@@ -70,20 +70,24 @@ async def taken_back(session: AsyncSession, refund_id: uuid.UUID) -> Unwound:
     return payee or postings.REVENUE, theirs, -sums.get(postings.REVENUE, 0)
 
 
-async def _free(session: AsyncSession, booking: Booking, payment: Payment) -> int:
+async def free_prepaid(
+    session: AsyncSession,
+    booking_id: uuid.UUID,
+    for_payment: uuid.UUID | None = None,
+) -> int:
     """Tell what is prepaid for the visit, without what other payments gave too much.
 
     A surplus whose refund failed waits there, whole, for its own payer.
     """
     left = col(Payment.captured_kopecks) - col(Payment.refunded_or_reserved_kopecks)
-    others = await session.scalar(
+    surplus = await session.scalar(
         sa.select(sa.func.coalesce(sa.func.sum(left), 0))
-        .where(col(Payment.booking_id) == booking.id)
-        .where(col(Payment.id) != payment.id)
+        .where(col(Payment.booking_id) == booking_id)
+        .where(col(Payment.id).is_distinct_from(for_payment))
         .where(col(Payment.surplus).is_not(None))
     )
-    prepaid = await ledger.balance(session, postings.prepaid(booking.id))
-    return prepaid - int(others or 0)
+    prepaid = await ledger.balance(session, postings.prepaid(booking_id))
+    return prepaid - int(surplus or 0)
 
 
 async def _sums(

@@ -21,11 +21,13 @@ from models.specialization import Specialization
 from services.actor import Via
 from services.i18n import Lazy
 from services.people_words import PEOPLE
+from services.refund_words import REFUNDS
 
 # Members of different enumerations may be equal as strings, so the tables are
 # kept apart by class.
 LABELS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
     **PEOPLE,
+    **REFUNDS,
     Status: {
         Status.PENDING: Lazy("Waiting"),
         Status.ASSIGNED: Lazy("Assigned"),

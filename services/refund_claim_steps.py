@@ -1,0 +1,97 @@
+"""What opens and closes a claim besides its own verbs, and what the house then keeps."""
+
+import uuid
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import Booking, RefundClaim
+from models.booking import Status
+from models.refund import ClaimStatus, RefundReason
+from services import audit, clock, ledger, live, postings
+from services.actor import Actor
+from services.refund_unwinding import free_prepaid
+
+
+async def running(session: AsyncSession, booking_id: uuid.UUID) -> RefundClaim | None:
+    """Find the open claim of a call, whose row is locked."""
+    query = select(RefundClaim).where(
+        col(RefundClaim.booking_id) == booking_id,
+        col(RefundClaim.status) == ClaimStatus.OPEN,
+    )
+    return (await session.exec(query)).one_or_none()
+
+
+async def write(
+    session: AsyncSession,
+    actor: Actor,
+    booking: Booking,
+    reason_code: RefundReason,
+    comment: str | None = None,
+) -> RefundClaim:
+    """Open a claim for a call that has none open."""
+    claim = RefundClaim(
+        booking_id=booking.id,
+        opened_by=actor.user_id,
+        opened_as=actor.acting_as.value,
+        reason_code=reason_code,
+        comment=comment,
+    )
+    session.add(claim)
+    await _finish(session, actor, "opened", claim)
+    return claim
+
+
+async def close(
+    session: AsyncSession, actor: Actor, claim: RefundClaim, status: ClaimStatus
+) -> None:
+    """Write the decision; what a cancelled call then has left is the house's."""
+    claim.status, claim.decided_by = status, actor.user_id
+    claim.decided_at = await clock.now(session)
+    claim.version += 1
+    await _finish(session, actor, status.value, claim)
+    booking = await session.get_one(Booking, claim.booking_id)
+    if booking.status is Status.CANCELLED:
+        await keep_rest(session, actor, booking, f"claim:{claim.id}:{claim.version}")
+
+
+async def reopen(session: AsyncSession, actor: Actor, claim_id: uuid.UUID) -> None:
+    """A refund that a claim got was rejected: finance decides again.
+
+    Unless the patient has made a new claim meanwhile.
+    """
+    claim = await session.get_one(RefundClaim, claim_id)
+    other = await running(session, claim.booking_id)
+    if other is not None:
+        return
+    claim.status, claim.decided_at, claim.decided_by = ClaimStatus.OPEN, None, None
+    claim.version += 1
+    await _finish(session, actor, "reopened", claim)
+
+
+async def keep_rest(
+    session: AsyncSession, actor: Actor, booking: Booking, key: str
+) -> int:
+    """Post what a cancelled call does not give back; gives how many kopecks."""
+    rest = await free_prepaid(session, booking.id)
+    if rest > 0:
+        await ledger.post(session, actor, postings.kept(key, booking.id, rest))
+        audit.record(
+            session, actor, "booking.kept", "booking", booking.id, amount_kopecks=rest
+        )
+    return max(rest, 0)
+
+
+async def _finish(
+    session: AsyncSession, actor: Actor, verb: str, claim: RefundClaim
+) -> None:
+    audit.record(
+        session,
+        actor,
+        f"refund_claim.{verb}",
+        "refund_claim",
+        claim.id,
+        reason_code=claim.reason_code.value,
+    )
+    await session.flush()
+    await live.announce(session, live.Topic.CALL, claim.booking_id)

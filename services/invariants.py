@@ -1,7 +1,8 @@
 """What must always be true of the data; each rule is a query for the offenders.
 
-The rules live in services/invariant_rules.py. Tests ask after every step, the
-command `check-invariants` asks whenever somebody wants to know.
+The rules live in services/invariant_rules.py, those of money beside it. Tests ask
+after every step, a job every quarter of an hour, the command `check-invariants`
+whenever somebody wants to know.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,11 @@ import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.i18n import gettext
-from services.invariant_rules import RULES, Rule
+from services.invariant_rules import RULES as OTHER_RULES
+from services.invariant_rules import Rule
+from services.money_invariant_rules import MONEY_RULES
 
+RULES = OTHER_RULES + MONEY_RULES
 OFFENDERS_TOLD = 20
 
 

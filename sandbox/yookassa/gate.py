@@ -45,9 +45,10 @@ class Gate:
         work, ids = handler(request.method, path)
         key, body = None, {}
         if request.method == "POST":
-            _demand_json(request.headers.get("content-type", ""))
+            raw = await request.body()
+            _demand_json(request.headers.get("content-type"), raw)
             key = idempotency.demand_key(request.headers.get(idempotency.HEADER))
-            body = object_of(await request.body())
+            body = object_of(raw)
         timetable.settle(self.provider)
         base, query = base_of(request), dict(request.query_params)
         call = Call(shop, request.method, path, base, query, body, ids)
@@ -102,6 +103,8 @@ class Gate:
         return 200, told
 
 
-def _demand_json(content_type: str) -> None:
-    if content_type.split(";", 1)[0].strip().lower() != "application/json":
+def _demand_json(content_type: str | None, raw: bytes) -> None:
+    if content_type is None and not raw:
+        return
+    if (content_type or "").split(";", 1)[0].strip().lower() != "application/json":
         raise Problem("Content-Type must be application/json", status=415)

@@ -87,7 +87,8 @@ async def report(
 
     The call of a payment or refund is found by itself.
     What a person closed is not opened again while its facts are the same, unless an
-    invariant is broken. Facts are text, whole numbers or None; ids become text.
+    invariant is broken. Facts are text, whole numbers, None or lists of those; ids
+    become text.
     """
     hours = DUE_HOURS[kind] if due_in_hours is None else due_in_hours
     values = {

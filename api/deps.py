@@ -19,6 +19,8 @@ from services.config import Settings
 from services.edges import transaction
 from services.errors import Unauthenticated
 from services.i18n import set_locale
+from services.idempotency import UNDER_WAY
+from services.tokens import Claims
 
 bearer = HTTPBearer(auto_error=False, description="The access token of a sign-in.")
 
@@ -61,21 +63,27 @@ ClientAddress = Annotated[str, Depends(address_of)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
+async def token_of(request: Request, credentials: Credentials) -> Claims:
+    """Check that the token is one of ours; whose it is, the database knows."""
+    if credentials is None:
+        raise Unauthenticated
+    return tokens.verify(request.app.state.settings, credentials.credentials)
+
+
 async def current_caller(
     request: Request, session: SessionDep, credentials: Credentials
 ) -> Caller:
     """Find who calls; a repeated key ends here with the first answer."""
-    if credentials is None:
-        raise Unauthenticated
-    claims = tokens.verify(request.app.state.settings, credentials.credentials)
+    claims = await token_of(request, credentials)
     attempt = await idempotency.attempt_of(request, claims)
     if attempt is None:
         caller = await callers.find(session, claims)
     else:
         caller, answer = await callers.find_attempt(session, claims, attempt)
-        if answer is not None:
+        if answer is not None and answer.status_code != UNDER_WAY:
             raise idempotency.Replayed(answer)
-        idempotency.claim(request, session, attempt)
+        mark = None if answer is None else answer.body
+        idempotency.claim(request, session, attempt, mark)
     if not request.scope.get(LOCALE_ASKED):
         set_locale(caller.locale)
     return caller

@@ -65,9 +65,20 @@ async def attempt_of(request: Request, claims: Claims) -> Attempt | None:
     )
 
 
-def claim(request: Request, session: Any, attempt: Attempt) -> None:
-    """Remember, until this attempt ends, that its answer has to be kept."""
-    request.scope[_CLAIM] = (session, attempt)
+def claim(
+    request: Request, session: Any, attempt: Attempt, mark: str | None = None
+) -> None:
+    """Remember, until this attempt ends, that its answer has to be kept.
+
+    `mark` is what a request of two transactions left when it died between them.
+    """
+    request.scope[_CLAIM] = (session, attempt, mark)
+
+
+def take(request: Request) -> tuple[Attempt | None, str | None]:
+    """Take the claim over: the route keeps its answer by itself."""
+    _, attempt, mark = request.scope.pop(_CLAIM, (None, None, None))
+    return attempt, mark
 
 
 async def keep(request: Request, response: Response) -> None:
@@ -75,7 +86,7 @@ async def keep(request: Request, response: Response) -> None:
     claimed = request.scope.get(_CLAIM)
     if claimed is None or not 200 <= response.status_code < 300:
         return
-    session, attempt = claimed
+    session, attempt, _ = claimed
     body = bytes(response.body).decode()
     if not await idempotency.keep(session, attempt, response.status_code, body):
         raise Overtaken

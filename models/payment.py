@@ -157,6 +157,11 @@ class Payment(Table, table=True):
         """The provider has not said its last word."""
         return self.status in OPEN
 
+    @property
+    def is_payable(self) -> bool:
+        """The patient may still go through with it; given up, they should not."""
+        return self.status is PENDING and self.superseded_at is None
+
 
 class ProviderEvent(Table, table=True):
     """One answer or notice of the provider, as it came; append-only."""

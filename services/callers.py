@@ -15,7 +15,7 @@ from services.errors import (
     IdempotencyKeyReused,
     Unauthenticated,
 )
-from services.idempotency import LOOKUP, Answer, Attempt
+from services.idempotency import LOOKUP, UNDER_WAY, Answer, Attempt
 from services.tokens import Claims
 
 _CALLER = """
@@ -70,7 +70,11 @@ async def find(session: AsyncSession, claims: Claims) -> Caller:
 async def find_attempt(
     session: AsyncSession, claims: Claims, attempt: Attempt
 ) -> tuple[Caller, Answer | None]:
-    """Tell whose token it is, lock their key and look for its first answer."""
+    """Tell whose token it is, lock their key and look for its first answer.
+
+    The mark of a request that is under way is no answer; that of one that died is
+    given to whoever holds the lock.
+    """
     facts = _facts(claims) | vars(attempt) | {"lock": attempt.lock}
     row = await direct.fetch_one(session, _CALLER_AND_ANSWER, facts)
     caller = _caller(claims, row)
@@ -80,6 +84,8 @@ async def find_attempt(
         return caller, None
     if row.request_hash != attempt.request_hash:
         raise IdempotencyKeyReused
+    if row.status_code == UNDER_WAY and not (row.abandoned and row.mine):
+        raise IdempotencyInProgress
     return caller, Answer(row.request_hash, row.status_code, row.body)
 
 

@@ -10,6 +10,9 @@ from models.base import uuid7
 from services import direct
 
 KEPT = "interval '24 hours'"
+# A request of two transactions keeps a mark until its answer is known. Whoever made
+# it has died once it is this old, and the next one takes over.
+UNDER_WAY, DIED_AFTER = 0, "interval '60 seconds'"
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Answer:
-    """The first answer to a key, and what it was an answer to."""
+    """The first answer to a key, and what it was an answer to.
+
+    With the status UNDER_WAY it is the mark of a request that died half-way.
+    """
 
     request_hash: str
     status_code: int
@@ -41,7 +47,9 @@ class Answer:
 
 # A live record of the caller's key, for the statement that checks the caller.
 LOOKUP = f"""
-    SELECT request_hash, status_code, body FROM idempotency_record
+    SELECT request_hash, status_code, body,
+           created_at <= app_now() - {DIED_AFTER} AS abandoned
+      FROM idempotency_record
      WHERE user_id = %(user_id)s AND method = %(method)s AND path = %(path)s
        AND key = %(key)s AND created_at > app_now() - {KEPT}
 """  # noqa: S608 - only a constant is filled in
@@ -69,3 +77,20 @@ async def keep(
     """
     values = {"id": uuid7(), "status_code": status_code, "body": body, **vars(attempt)}
     return await direct.fetch_one(session, _KEEP, values) is not None
+
+
+_FINISH = f"""
+    UPDATE idempotency_record SET status_code = %(status_code)s, body = %(body)s
+     WHERE user_id = %(user_id)s AND method = %(method)s AND path = %(path)s
+       AND key = %(key)s AND request_hash = %(request_hash)s
+       AND status_code = {UNDER_WAY}
+    RETURNING id
+"""  # noqa: S608 - only a constant is filled in
+
+
+async def finish(
+    session: AsyncSession, attempt: Attempt, status_code: int, body: str
+) -> bool:
+    """Put the answer in the place of the mark; False when somebody else did."""
+    values = {"status_code": status_code, "body": body, **vars(attempt)}
+    return await direct.fetch_one(session, _FINISH, values) is not None

@@ -4,7 +4,8 @@ A job is enqueued in its caller's transaction: rolled back, it never was. Argume
 are ids only. A body runs in a transaction of its own and must bear being run twice.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +23,8 @@ from services.edges import in_transaction
 
 Body = Callable[..., Awaitable[None]]
 
+# What follows up may wait behind what somebody waits for.
+LATER = -10
 STALLED_SECONDS = 30.0
 ATTEMPTS = 5
 
@@ -50,6 +53,24 @@ async def enqueue(session: AsyncSession, name: str, **ids: Any) -> None:
     raw = (await connection.get_raw_connection()).driver_connection
     deferrer = queue.configure_task(name, connection=raw)
     await deferrer.defer_async(**{key: str(value) for key, value in ids.items()})
+
+
+async def enqueue_missing(
+    session: AsyncSession, name: str, field: str, ids: Sequence[uuid.UUID]
+) -> int:
+    """Enqueue a job for each id that none waits for yet; gives how many.
+
+    A sweep that runs often would otherwise pile up jobs while they cannot be done.
+    """
+    waiting = sa.text(
+        "SELECT args ->> :field FROM procrastinate_jobs"
+        " WHERE task_name = :name AND status = 'todo'"
+    )
+    known = set(await session.scalars(waiting, {"name": name, "field": field}))
+    missing = [each for each in ids if str(each) not in known]
+    for each in missing:
+        await enqueue(session, name, **{field: each})
+    return len(missing)
 
 
 @contextmanager

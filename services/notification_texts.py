@@ -128,6 +128,10 @@ TEXTS: Mapping[str, Text] = {
             " If it was not you, tell your administrator at once."
         ),
     ),
+    "payment_received": Text(
+        Lazy("Payment received"),
+        Lazy("Your payment of {amount} for call {call} has arrived. Thank you."),
+    ),
     "account_erased": Text(
         Lazy("Your account is erased"),
         Lazy("Your account and its personal data are erased."),

@@ -10,10 +10,14 @@ from procrastinate.worker import Worker
 from services import (
     expiry,
     jobs,
+    ledger_snapshots,
+    money_poll,
     notification_delivery,
     password_reset,
+    payment_watch,
     planned_duty,
     retention,
+    webhook_handling,
 )
 from services.config import Settings
 from services.database import Sessions, make_engine, make_sessions
@@ -26,10 +30,14 @@ SILENT_SECONDS = 60.0
 DEFINED_IN = (
     expiry,
     jobs,
+    ledger_snapshots,
+    money_poll,
     notification_delivery,
     password_reset,
+    payment_watch,
     planned_duty,
     retention,
+    webhook_handling,
 )
 
 log = structlog.get_logger(__name__)

@@ -21,6 +21,8 @@ from services import migrations
 from services.config import Profile, Settings, use_settings
 from services.database import Sessions, make_engine, make_sessions
 from services.embedded_postgres import EmbeddedPostgres
+from tests.paying import paid_through
+from tests.yookassa_server import YooKassa, yookassa
 
 ROOT = Path(__file__).parent
 TEMPLATE = "tot_template"
@@ -129,6 +131,23 @@ async def settle(session: AsyncSession) -> None:
     await session.flush()
     await session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     await session.execute(text("SET CONSTRAINTS ALL DEFERRED"))
+
+
+@pytest.fixture(scope="session")
+def served_provider() -> Iterator[YooKassa]:
+    """The local YooKassa, served for the whole run."""
+    with yookassa(strict_qr=True) as handle:
+        yield handle
+
+
+@pytest.fixture
+def provider(served_provider: YooKassa, settings: Settings) -> Iterator[YooKassa]:
+    """A local YooKassa that knows nothing yet, and settings that lead to it."""
+    served_provider.reset()
+    served_provider.clear_faults()
+    served_provider.webhook("")
+    with paid_through(served_provider, settings):
+        yield served_provider
 
 
 # What the migrations put into the tables, which an emptied database has too.

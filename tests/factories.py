@@ -23,6 +23,7 @@ from models import (
     DoctorState,
     Document,
     PatientProfile,
+    Payment,
     PriceItem,
     RoleGrant,
     User,
@@ -31,6 +32,7 @@ from models.base import uuid7
 from models.booking import Status
 from models.booking_words import CallType, CancelReason
 from models.document import DocumentKind
+from models.payment import PaymentMethod, PaymentStatus
 from models.price_item import PriceKind
 from models.role_grant import Role
 from services import assignments, bookings, clock, documents, visits, wallets
@@ -287,6 +289,23 @@ async def booking_in(
     for walk in PATH[status]:
         await walk(session, made, doctor)
     return made
+
+
+async def open_payment(session: AsyncSession, made: Booking, **facts: Any) -> Payment:
+    """Write an attempt by SBP that the provider waits for."""
+    told: dict[str, Any] = {
+        "method": PaymentMethod.SBP,
+        "status": PaymentStatus.PENDING,
+        "amount_kopecks": made.price_kopecks,
+        "request_body": "{}",
+        "key_used_at": await clock.now(session),
+        "provider_id": str(uuid.uuid4()),
+        "confirmation_data": "https://qr.nspk.ru/AD10006M8KH234K782OQM0L13JI31LQD",
+    }
+    payment = Payment(booking_id=made.id, payer_id=made.patient_id, **(told | facts))
+    session.add(payment)
+    await session.flush()
+    return payment
 
 
 def taken(**facts: Any) -> Taken:

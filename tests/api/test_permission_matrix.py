@@ -92,6 +92,12 @@ TABLE = {
     "GET /v1/wallet": AS_PATIENT,
     "GET /v1/wallet/entries": AS_PATIENT,
     "GET /v1/me/earnings": AS_DOCTOR,
+    "POST /v1/bookings/{booking_id}/payments": OWN_PATIENT,
+    "GET /v1/bookings/{booking_id}/payments": OWN_PATIENT,
+    "GET /v1/payments/{payment_id}": OWN_PATIENT,
+    "GET /v1/payments/{payment_id}/qr.svg": OWN_PATIENT,
+    # Nobody who does not know the secret finds it.
+    "POST /webhooks/yookassa/{path_secret}": "nn nn nn nn",
     "GET /v1/visits": AS_DOCTOR,
     "GET /v1/visits/{booking_id}": OWN_DOCTOR,
     "POST /v1/visits/{booking_id}/accept": OWN_DOCTOR,
@@ -154,6 +160,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "PATCH /v1/bookings/{booking_id}": {"version": 1, "symptoms": "Кашель"},
     "POST /v1/bookings/{booking_id}/cancel": {"reason": "Передумали"},
+    "POST /v1/bookings/{booking_id}/payments": {"method": "wallet"},
     "POST /v1/visits/{booking_id}/decline": {"reason": "Сломалась машина"},
     "POST /v1/visits/{booking_id}/complete": {
         "actual_minutes": 30,
@@ -181,6 +188,7 @@ class Scene:
     address_id: uuid.UUID
     clinic_doctor_id: uuid.UUID
     document_id: uuid.UUID
+    payment_id: uuid.UUID
     headers: dict[str, dict[str, str]]
 
     def body(self, route: str) -> dict[str, Any] | None:
@@ -217,9 +225,11 @@ async def scene(sessions: Sessions) -> Scene:
         theirs = await factories.doctor(session, profile={"clinic_id": mine.id})
         address = await factories.saved_address(session, people["patient"])
         paper = await factories.document(session, people["doctor"])
+        payment = await factories.open_payment(session, visit)
     headers = {name: await signed_in(sessions, user) for name, user in people.items()}
     headers["nobody"] = {}
-    return Scene(visit.id, handed.id, address.id, theirs.id, paper.id, headers)
+    rows = (visit, handed, address, theirs, paper, payment)
+    return Scene(*(row.id for row in rows), headers)
 
 
 def routes() -> set[str]:
@@ -246,6 +256,8 @@ async def test_who_may_use_the_route(
         booking_id=booking_id,
         address_id=scene.address_id,
         document_id=scene.document_id,
+        payment_id=scene.payment_id,
+        path_secret="guessed",
         session_id=factories.nobody(),
         kind="personal_data",
         day=TOMORROW,

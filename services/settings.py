@@ -32,6 +32,7 @@ KEEP_SILENT_ACCOUNTS = "retention.silent_accounts"
 DOCUMENTS_MOST, DOCUMENTS_MEGABYTES = "documents.most", "documents.megabytes"
 EXTRAS_CONSENT_PERCENT = "extras.consent_above_percent"
 COMPENSATION_MOST = "compensation.most_kopecks"
+COMPENSATION_DAY = "compensation.most_a_day_kopecks"
 REFUND_LIMIT, REFUND_DAY_LIMIT = "refund.most_alone", "refund.most_alone_a_day"
 REFUND_APPROVAL_HOURS = "refund.approval_hours"
 # Money never stops an urgent call, so there is no such setting for one.
@@ -194,6 +195,8 @@ def _about_money() -> Iterable[Definition]:
         yield Definition(key, 0, 0, 1, YES_OR_NO, ahead, (call_type,))
     most = Lazy("Largest compensation to a wallet")
     yield Definition(COMPENSATION_MOST, 500_000, 0, 100_000_000, KOPECKS, most)
+    a_day = Lazy("Compensations that one person may credit in a day")
+    yield Definition(COMPENSATION_DAY, 2_000_000, 0, 1_000_000_000, KOPECKS, a_day)
 
 
 def _about_refunds() -> Iterable[Definition]:

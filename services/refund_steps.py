@@ -49,6 +49,7 @@ async def lock_payment(
     known = await session.get(Payment, payment_id)
     if known is None:
         raise NotFound
+    await session.flush()
     booking = await lock_booking(session, known.booking_id)
     await session.refresh(known, with_for_update=True)
     return booking, known
@@ -83,6 +84,18 @@ async def begin(
 
     `facts` go into the journal. Raises InsufficientFunds when the money is not there.
     """
+    await reserve(session, actor, locked, **facts)
+    if locked.refund.status is RefundStatus.APPROVED:
+        await proceed(session, actor, locked)
+    else:
+        await shown(session, locked.refund)
+    return locked.refund
+
+
+async def reserve(
+    session: AsyncSession, actor: Actor, locked: Locked, **facts: Any
+) -> None:
+    """Write a new refund and reserve its money."""
     booking, payment, refund = locked.booking, locked.payment, locked.refund
     amount = refund.amount_kopecks
     unwound = await unwinding(session, booking, payment, amount, refund.split)
@@ -94,11 +107,16 @@ async def begin(
     await ledger.post(session, actor, posting)
     facts |= {"amount_kopecks": amount, "destination": refund.destination.value}
     record(session, actor, "requested", refund, **facts)
-    if refund.status is RefundStatus.APPROVED:
-        await proceed(session, actor, locked)
-    else:
-        await shown(session, refund)
-    return refund
+
+
+async def send_part(session: AsyncSession, actor: Actor, locked: Locked) -> None:
+    """Send a part of a withdrawal, whose money has left the wallet already."""
+    count(locked.payment, locked.refund, locked.refund.amount_kopecks)
+    session.add(locked.refund)
+    await session.flush()
+    amount = locked.refund.amount_kopecks
+    record(session, actor, "requested", locked.refund, amount_kopecks=amount)
+    await proceed(session, actor, locked)
 
 
 async def rearrange(
@@ -153,7 +171,7 @@ async def arrive(
     )
     await ledger.post(session, actor, posting)
     record(session, actor, "succeeded", refund)
-    await _tell(session, actor, locked, f"refund_{refund.destination.value}")
+    await tell(session, actor, locked, f"refund_{refund.destination.value}")
     await shown(session, refund)
 
 
@@ -212,7 +230,8 @@ async def shown(session: AsyncSession, refund: Refund) -> None:
     await live.announce(session, live.Topic.CALL, refund.booking_id)
 
 
-async def _tell(session: AsyncSession, actor: Actor, locked: Locked, kind: str) -> None:
+async def tell(session: AsyncSession, actor: Actor, locked: Locked, kind: str) -> None:
+    """Tell the payer, with the number of the call and the sum alone."""
     facts = {
         "call": locked.booking.label,
         "amount": roubles(locked.refund.amount_kopecks),

@@ -19,7 +19,7 @@ from services.i18n import gettext
 from services.inputs import wrong
 from services.refund_quotes import fit, means_of
 
-LONGEST_TOKEN = 64
+LONGEST_TOKEN, LONGEST_DOCUMENT = 64, 200
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,14 @@ async def sent_before(session: AsyncSession, actor: Actor, wish: Wish) -> Refund
     if (earlier.payment_id, earlier.requested_by) != (wish.payment_id, actor.user_id):
         raise Conflict("This form was used for another refund.")
     return earlier
+
+
+def document_of(text: str) -> str:
+    """Give the number of a payment document as it is kept; raises if it is none."""
+    number = " ".join(text.split())
+    if not 1 <= len(number) <= LONGEST_DOCUMENT:
+        raise wrong("document")
+    return number
 
 
 async def _open_error(session: AsyncSession, running: Refund) -> RefundOpen:

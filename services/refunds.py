@@ -16,7 +16,9 @@ from services import (
     postings,
     refund_approvals,
     refund_claim_steps,
+    refund_following,
     refund_limits,
+    refund_outcomes,
     refund_quotes,
     refund_steps,
     refund_terms,
@@ -24,7 +26,6 @@ from services import (
 )
 from services.actor import Actor
 from services.errors import Forbidden, IllegalTransition, StaleVersion
-from services.inputs import wrong
 from services.permissions import Permission, demand
 from services.refund_quotes import RefundQuote, means_of
 from services.refund_steps import Locked
@@ -35,7 +36,6 @@ REASONS = {
     RefundOrigin.DOUBLE: RefundReason.DOUBLE_PAYMENT,
     RefundOrigin.LATE: RefundReason.LATE_PAYMENT,
 }
-LONGEST_DOCUMENT = 200
 
 
 async def give_back(
@@ -203,14 +203,28 @@ async def note_transfer(
         raise IllegalTransition("Only an approved bank transfer is noted.")
     if not await refund_approvals.holds(session, locked):
         raise IllegalTransition("The approval does not hold any more.")
-    refund.document = document_of(document)
+    refund.document = refund_terms.document_of(document)
     await refund_steps.arrive(session, actor, locked, postings.BANK)
     return refund
 
 
-def document_of(text: str) -> str:
-    """Give the number of a payment document as it is kept; raises if it is none."""
-    number = " ".join(text.split())
-    if not 1 <= len(number) <= LONGEST_DOCUMENT:
-        raise wrong("document")
-    return number
+async def close_unknown(
+    session: AsyncSession, actor: Actor, refund_id: uuid.UUID
+) -> Refund:
+    """Give up a refund that the provider does not know, a day after it was sent.
+
+    For somebody else than who asked for it, after a look into the provider's cabinet.
+    Should it turn up there after all, it is booked as made at the provider.
+    """
+    demand(actor, Permission.REFUND_APPROVE)
+    locked = await refund_steps.lock(session, refund_id)
+    refund = locked.refund
+    refund_steps.demand_not_own(actor, locked.booking, locked.payment)
+    if actor.user_id == refund.requested_by:
+        raise Forbidden("Whoever asked for a refund does not approve it.")
+    sent, now = refund.key_used_at, await clock.now(session)
+    gone = sent is not None and now - sent > refund_following.KEY_GONE
+    if refund.status is not RefundStatus.UNKNOWN or not gone:
+        raise IllegalTransition("Only a refund that is lost for a day is given up.")
+    await refund_outcomes.fail(session, actor, locked, "given_up")
+    return refund

@@ -16,6 +16,7 @@ from services import (
     password_reset,
     payment_watch,
     planned_duty,
+    refund_sending,
     retention,
     webhook_handling,
 )
@@ -36,6 +37,7 @@ DEFINED_IN = (
     password_reset,
     payment_watch,
     planned_duty,
+    refund_sending,
     retention,
     webhook_handling,
 )

@@ -155,6 +155,16 @@ FUNCTIONS = (
         RAISE EXCEPTION 'refund: what was sent stays as it was sent'
           USING ERRCODE = 'restrict_violation';
       END IF;
+      IF (OLD.needs_approval AND NOT NEW.needs_approval)
+         OR (OLD.approved_by IS NOT NULL AND NEW.approved_by IS NOT NULL
+             AND (NEW.amount_kopecks, NEW.destination, NEW.split, NEW.approved_by,
+                  NEW.approval_hash)
+                 IS DISTINCT FROM
+                 (OLD.amount_kopecks, OLD.destination, OLD.split, OLD.approved_by,
+                  OLD.approval_hash)) THEN
+        RAISE EXCEPTION 'refund: an approval holds for what was approved'
+          USING ERRCODE = 'restrict_violation';
+      END IF;
       IF NEW.status <> OLD.status AND NOT (
          CASE OLD.status
            WHEN 'awaiting_approval' THEN NEW.status IN ('approved', 'rejected')
@@ -347,8 +357,33 @@ FINANCE_VIEWS = (
            w.version, {MASKED} AS payer_contact
     FROM withdrawal w JOIN app_user u ON u.id = w.user_id
     """,
+    # Neither the body that was sent nor the address that the receipt goes to.
+    """
+    CREATE VIEW receipt_finance_v AS
+    SELECT r.id, r.booking_id, r.payment_id, r.refund_id, r.kind, r.status,
+           r.amount_kopecks, r.provider_id, r.failure_code, r.created_at,
+           r.key_used_at, r.tries, r.next_look_at, r.ended_at
+    FROM receipt r
+    """,
+    # What the provider answered; the reader keeps only the known keys of `data`.
+    """
+    CREATE VIEW provider_event_finance_v AS
+    SELECT e.id, e.payment_id, e.refund_id, e.source, e.outcome, e.status, e.code,
+           e.data, e.created_at
+    FROM provider_event e
+    """,
+    # How far a call came and when, without names and without anybody's words.
+    """
+    CREATE VIEW booking_event_finance_v AS
+    SELECT e.id, e.booking_id, e.event, e.to_status, e.created_at
+    FROM booking_event e
+    WHERE e.from_status IS DISTINCT FROM e.to_status
+    """,
 )
 VIEWS = (
+    "booking_event_finance_v",
+    "provider_event_finance_v",
+    "receipt_finance_v",
     "ledger_account_finance_v",
     "withdrawal_finance_v",
     "refund_claim_finance_v",

@@ -4,11 +4,11 @@ import asyncio
 
 from procrastinate import JobContext
 
-from services import jobs, payment_watch, webhook_inbox
+from services import jobs, payment_watch, refund_sending, webhook_inbox
 from services.database import Sessions
 from services.edges import in_transaction
 
-SWEEPS = (payment_watch.due, webhook_inbox.due)
+SWEEPS = (payment_watch.due, refund_sending.due, webhook_inbox.due)
 
 
 async def poll(sessions: Sessions) -> None:

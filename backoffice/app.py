@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from api.app import install_api
-from backoffice import assets, invitation_page, reset_page
+from backoffice import assets, invitation_page, payment_return_page, reset_page
 from backoffice.board.feed import Feed
 from backoffice.console import STATIC, Console
 from backoffice.headers import SecurityHeaders
@@ -73,6 +73,7 @@ def create_app(
     methods = ["GET", "POST"]
     app.add_route(clinic_invitations.PATH, invitation_page.invitation, methods=methods)
     app.add_route(password_reset.PAGE, reset_page.reset, methods=methods)
+    app.add_route(payment_return_page.PATH, payment_return_page.show)
     return app
 
 

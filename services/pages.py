@@ -1,5 +1,7 @@
 """Long lists in pages: newest first, each page beginning after the last row seen."""
 
+import base64
+import binascii
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +9,9 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import sqlalchemy as sa
+
+from services.i18n import gettext
+from services.inputs import wrong
 
 
 class Dated(Protocol):
@@ -43,6 +48,25 @@ class Page(Generic[Item]):
 
     items: list[Item]
     next: Cursor | None
+
+
+def encode(cursor: Cursor) -> str:
+    """Write a place in a list as text that says nothing to people."""
+    place = f"{cursor.created_at.isoformat()} {cursor.id}"
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def decode(text: str) -> Cursor:
+    """Read a cursor; one that we did not write is refused with ValidationFailed."""
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        moment, _, row = base64.b64decode(padded, b"-_", True).decode().partition(" ")
+        cursor = Cursor(datetime.fromisoformat(moment), uuid.UUID(row))
+        if cursor.created_at.tzinfo is None:
+            raise ValueError(text)
+    except (ValueError, binascii.Error):
+        raise wrong("cursor", gettext("This cursor is not one of ours.")) from None
+    return cursor
 
 
 def newest_first(query: Statement, table: type[Any], wanted: Wanted) -> Statement:

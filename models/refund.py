@@ -60,6 +60,17 @@ class RefundReason(StrEnum):
     OTHER = "other"
 
 
+class Refusal(StrEnum):
+    """Why the second person rejects a refund; kept as its failure code."""
+
+    NOT_DUE = "not_due"
+    WRONG_AMOUNT = "wrong_amount"
+    WRONG_MEANS = "wrong_means"
+    DUPLICATE = "duplicate"
+    UNCLEAR = "unclear"
+    OTHER = "other"
+
+
 class Split(StrEnum):
     """Who gives a refund after completion: the doctor, the house, or both by share."""
 

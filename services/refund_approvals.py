@@ -5,11 +5,21 @@ import json
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Payment, Refund
+from models import Booking, Payment, Refund
 from models.refund import RefundStatus
 from services import clock, refund_steps
 from services.actor import Actor
+from services.errors import Forbidden
 from services.refund_steps import Locked
+
+
+def demand_second(
+    actor: Actor, booking: Booking, payment: Payment, refund: Refund
+) -> None:
+    """Refuse whoever asked for a refund, and whoever would get it."""
+    refund_steps.demand_not_own(actor, booking, payment)
+    if actor.user_id == refund.requested_by:
+        raise Forbidden("Whoever asked for a refund does not approve it.")
 
 
 def seal(refund: Refund, payment: Payment) -> str:

@@ -10,6 +10,7 @@ from models.refund import (
     RefundOrigin,
     RefundReason,
     RefundStatus,
+    Refusal,
     Rule,
     Split,
 )
@@ -51,6 +52,14 @@ REFUNDS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
         RefundReason.GOODWILL: Lazy("Goodwill"),
         RefundReason.WITHDRAWAL: Lazy("Withdrawal from the wallet"),
         RefundReason.OTHER: Lazy("Another reason"),
+    },
+    Refusal: {
+        Refusal.NOT_DUE: Lazy("Nothing is due to the patient"),
+        Refusal.WRONG_AMOUNT: Lazy("The sum is not right"),
+        Refusal.WRONG_MEANS: Lazy("It should go another way"),
+        Refusal.DUPLICATE: Lazy("It has gone back already"),
+        Refusal.UNCLEAR: Lazy("It is not clear what it is for"),
+        Refusal.OTHER: Lazy("Another reason"),
     },
     Split: {
         Split.DOCTOR: Lazy("The doctor bears it"),

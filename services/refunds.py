@@ -10,7 +10,13 @@ from datetime import timedelta
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Booking, Payment, Refund, RefundClaim
-from models.refund import Destination, RefundOrigin, RefundReason, RefundStatus
+from models.refund import (
+    Destination,
+    RefundOrigin,
+    RefundReason,
+    RefundStatus,
+    Refusal,
+)
 from services import (
     clock,
     postings,
@@ -122,10 +128,8 @@ async def approve(
     demand(actor, Permission.REFUND_APPROVE)
     locked = await refund_steps.lock(session, refund_id)
     refund = locked.refund
-    refund_steps.demand_not_own(actor, locked.booking, locked.payment)
+    refund_approvals.demand_second(actor, locked.booking, locked.payment, refund)
     refund_steps.demand_edge(refund, APPROVED)
-    if actor.user_id == refund.requested_by:
-        raise Forbidden("Whoever asked for a refund does not approve it.")
     held = refund_approvals.seal(refund, locked.payment)
     if seen != held:
         raise StaleVersion(
@@ -144,8 +148,13 @@ async def approve(
     return refund
 
 
-async def reject(session: AsyncSession, actor: Actor, refund_id: uuid.UUID) -> Refund:
-    """Refuse a refund that was not sent yet; its money is free again."""
+async def reject(
+    session: AsyncSession,
+    actor: Actor,
+    refund_id: uuid.UUID,
+    refusal: Refusal = Refusal.OTHER,
+) -> Refund:
+    """Refuse a refund that was not sent yet, and say why; its money is free again."""
     demand(actor, Permission.REFUND_APPROVE)
     locked = await refund_steps.lock(session, refund_id)
     refund = locked.refund
@@ -153,7 +162,7 @@ async def reject(session: AsyncSession, actor: Actor, refund_id: uuid.UUID) -> R
     refund_steps.demand_edge(refund, RefundStatus.REJECTED)
     if refund.origin is RefundOrigin.WITHDRAWAL:
         raise IllegalTransition("A part of a withdrawal is not rejected by itself.")
-    refund.rejected_by = actor.user_id
+    refund.rejected_by, refund.failure_code = actor.user_id, refusal.value
     await refund_steps.end_without(session, actor, locked, RefundStatus.REJECTED)
     if refund.claim_id is not None:
         await refund_claim_steps.reopen(session, actor, refund.claim_id)
@@ -219,9 +228,7 @@ async def close_unknown(
     demand(actor, Permission.REFUND_APPROVE)
     locked = await refund_steps.lock(session, refund_id)
     refund = locked.refund
-    refund_steps.demand_not_own(actor, locked.booking, locked.payment)
-    if actor.user_id == refund.requested_by:
-        raise Forbidden("Whoever asked for a refund does not approve it.")
+    refund_approvals.demand_second(actor, locked.booking, locked.payment, refund)
     sent, now = refund.key_used_at, await clock.now(session)
     gone = sent is not None and now - sent > refund_following.KEY_GONE
     if refund.status is not RefundStatus.UNKNOWN or not gone:

@@ -20,12 +20,16 @@ from models.role_grant import Role
 from models.specialization import Specialization
 from services.actor import Via
 from services.i18n import Lazy
+from services.ledger_words import LEDGER
+from services.payment_words import PAYMENTS
 from services.people_words import PEOPLE
 from services.refund_words import REFUNDS
 
 # Members of different enumerations may be equal as strings, so the tables are
 # kept apart by class.
 LABELS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
+    **PAYMENTS,
+    **LEDGER,
     **PEOPLE,
     **REFUNDS,
     Status: {

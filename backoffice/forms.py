@@ -15,6 +15,26 @@ from services.words import label
 MOST_ROUBLES = 10_000_000
 
 
+def roubles_text(kopecks: int) -> str:
+    """Write a sum as a field shows it: «4500» or «4500,50»."""
+    whole, rest = divmod(kopecks, 100)
+    return f"{whole},{rest:02d}" if rest else str(whole)
+
+
+def kopecks_of(typed: str) -> int:
+    """Read «4 500», «4500,50» or «4500.5»; raises ValueError with a sentence."""
+    plain = "".join(typed.split())
+    try:
+        amount = Decimal(plain.replace(",", "."))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    digits = plain.replace(",", "").replace(".", "")
+    sound = digits.isascii() and digits.isdigit() and amount.is_finite()
+    if not sound or amount * 100 % 1 or amount > MOST_ROUBLES:
+        raise ValueError(gettext("Enter roubles, kopecks after a comma."))
+    return int(amount * 100)
+
+
 class PlainConverter(ModelConverter):
     """sqladmin's own field for an enumeration stored by value selects nothing, and
     an untouched save then writes the first option."""
@@ -42,26 +62,14 @@ class RoublesField(wtforms.Field):  # type: ignore[misc]
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        if self.data is None:
-            return ""
-        whole, rest = divmod(self.data, 100)
-        return f"{whole},{rest:02d}" if rest else str(whole)
+        return "" if self.data is None else roubles_text(self.data)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read «4 500», «4500,50» or «4500.5»; anything else is refused."""
-        typed = "".join(valuelist[:1]).replace(" ", "").replace("\u00a0", "")
         self.data = None
-        if not typed:
-            return
-        try:
-            amount = Decimal(typed.replace(",", "."))
-        except InvalidOperation:
-            amount = Decimal("NaN")
-        digits = typed.replace(",", "").replace(".", "")
-        plain = digits.isascii() and digits.isdigit() and amount.is_finite()
-        if not plain or amount * 100 % 1 or amount > MOST_ROUBLES:
-            raise ValueError(gettext("Enter roubles, kopecks after a comma."))
-        self.data = int(amount * 100)
+        typed = "".join(valuelist[:1]).strip()
+        if typed:
+            self.data = kopecks_of(typed)
 
 
 class PhoneField(wtforms.StringField):  # type: ignore[misc]

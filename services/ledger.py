@@ -59,8 +59,8 @@ SELECT leg.id, %(journal_id)s, leg.account_id, leg.amount
 RETURNING id
 """
 # What an unguarded account comes to: the last snapshot and all that came after it.
-_BALANCE = """
-SELECT a.kind, coalesce(a.balance_kopecks, coalesce(s.sum_kopecks, 0) + (
+_BALANCES = """
+SELECT a.code, coalesce(a.balance_kopecks, coalesce(s.sum_kopecks, 0) + (
          SELECT coalesce(sum(e.amount_kopecks), 0) FROM ledger_entry e
           WHERE e.account_id = a.id
             AND e.created_at > coalesce(s.up_to, '-infinity')))::bigint AS total
@@ -68,7 +68,7 @@ SELECT a.kind, coalesce(a.balance_kopecks, coalesce(s.sum_kopecks, 0) + (
   LEFT JOIN LATERAL (
     SELECT up_to, sum_kopecks FROM ledger_snapshot
      WHERE account_id = a.id ORDER BY up_to DESC LIMIT 1) s ON true
- WHERE a.code = %(code)s
+ WHERE a.code = ANY(%(codes)s)
 """
 
 
@@ -158,8 +158,17 @@ async def open_account(session: AsyncSession, account: Account) -> None:
 
 async def balance(session: AsyncSession, account: Account) -> int:
     """Give what the account holds in kopecks, as people read it: assets positive."""
-    row = await direct.fetch_one(session, _BALANCE, {"code": account.code})
-    return 0 if row is None else sign_of(account.kind) * int(row.total)
+    return (await balances(session, [account]))[account]
+
+
+async def balances(
+    session: AsyncSession, accounts: Collection[Account]
+) -> Mapping[Account, int]:
+    """Give the balance of each of these accounts; one that is not there holds nothing."""
+    codes = {account.code: account for account in accounts}
+    rows = await direct.fetch_all(session, _BALANCES, {"codes": list(codes)})
+    held = {codes[row.code]: int(row.total) for row in rows}
+    return {each: sign_of(each.kind) * held.get(each, 0) for each in accounts}
 
 
 async def _journal(

@@ -350,6 +350,15 @@ FINANCE_VIEWS = (
     LEFT JOIN app_user d ON d.id = a.owner_id AND a.kind = 'doctor_payable'
     LEFT JOIN clinic_profile c ON c.id = a.owner_id AND a.kind = 'clinic_payable'
     """,
+    # A leg with the journal that it is part of.
+    """
+    CREATE VIEW ledger_entry_finance_v AS
+    SELECT e.id, e.account_id, e.amount_kopecks, e.balance_after_kopecks,
+           e.created_at, e.journal_id, j.idem_key, j.kind, j.ref_type, j.ref_id,
+           j.booking_id, b.number AS booking_number, j.acting_as, j.via
+    FROM ledger_entry e JOIN ledger_journal j ON j.id = e.journal_id
+    LEFT JOIN booking b ON b.id = j.booking_id
+    """,
     f"""
     CREATE VIEW withdrawal_finance_v AS
     SELECT w.id, w.amount_kopecks, w.manual_kopecks, w.status, w.prepared_by,
@@ -384,6 +393,7 @@ VIEWS = (
     "booking_event_finance_v",
     "provider_event_finance_v",
     "receipt_finance_v",
+    "ledger_entry_finance_v",
     "ledger_account_finance_v",
     "withdrawal_finance_v",
     "refund_claim_finance_v",

@@ -18,7 +18,7 @@ EVENTS = (
 class Config:
     """Shops with their keys, and how the provider behaves. Times are in seconds.
 
-    `state` is a path of SQLite, empty: in memory. `speed` shortens the pauses between
+    `answer_s` is how long a webhook waits for its 200. `state` is a path of SQLite, empty: in memory. `speed` shortens the pauses between
     deliveries of a webhook and nothing else. `strict_qr` gives links as NSPK writes
     them instead of ones that open here. Fees are in hundredths of a percent.
     """
@@ -36,6 +36,7 @@ class Config:
     refund_s: float = 20.0
     receipt_s: float = 2.0
     payout_s: float = 20.0
+    answer_s: float = 10.0
     fees: Mapping[str, int] = field(
         default_factory=lambda: {"bank_card": 350, "sbp": 70}
     )

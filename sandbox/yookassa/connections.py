@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from asyncio import BaseTransport, Transport
+from asyncio import Transport
 from typing import Any, ClassVar
 
 from starlette.types import Scope
@@ -29,9 +29,8 @@ class Breakable(HttpToolsProtocol):
 
 def tear(scope: Scope) -> None:
     """Reset the connection that this request came through."""
-    transport: BaseTransport = Breakable.transports[tuple(scope["client"])]
+    transport = Breakable.transports[tuple(scope["client"])]
     transport.get_extra_info("socket").setsockopt(
         socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE
     )
-    if isinstance(transport, Transport):
-        transport.abort()
+    transport.abort()

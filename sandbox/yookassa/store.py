@@ -19,7 +19,9 @@ class Store:
     """
 
     def __init__(self, path: str = "") -> None:
-        self.db = sqlite3.connect(path or ":memory:", check_same_thread=False)
+        self.db = sqlite3.connect(
+            path or ":memory:", timeout=1, check_same_thread=False
+        )
         for pragma in (
             "locking_mode=EXCLUSIVE",
             "journal_mode=WAL",

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -36,18 +37,29 @@ async def lines(
     session: AsyncSession, account: Account, wanted: Wanted
 ) -> Page[AccountLine]:
     """Give one page of an account's entries."""
-    query = (
+    ordered = pages.newest_first(_query(account), LedgerEntry, wanted)
+    rows = (await session.execute(ordered)).all()
+    page = pages.cut([row[0] for row in rows], wanted)
+    sign = sign_of(account.kind)
+    return Page([_line(sign, *row) for row in rows[: len(page.items)]], page.next)
+
+
+async def every_line(session: AsyncSession, account: Account) -> list[AccountLine]:
+    """Give all of an account's entries, oldest first."""
+    query = _query(account)
+    ordered = query.order_by(col(LedgerEntry.created_at), col(LedgerEntry.id))
+    sign = sign_of(account.kind)
+    return [_line(sign, *row) for row in await session.execute(ordered)]
+
+
+def _query(account: Account) -> Any:
+    return (
         sa.select(LedgerEntry, LedgerJournal, col(Booking.number))
         .join(LedgerAccount, col(LedgerAccount.id) == col(LedgerEntry.account_id))
         .join(LedgerJournal, col(LedgerJournal.id) == col(LedgerEntry.journal_id))
         .outerjoin(Booking, col(Booking.id) == col(LedgerJournal.booking_id))
         .where(col(LedgerAccount.code) == account.code)
     )
-    ordered = pages.newest_first(query, LedgerEntry, wanted)
-    rows = (await session.execute(ordered)).all()
-    page = pages.cut([row[0] for row in rows], wanted)
-    sign = sign_of(account.kind)
-    return Page([_line(sign, *row) for row in rows[: len(page.items)]], page.next)
 
 
 def _line(

@@ -1,7 +1,7 @@
 """What an erasure empties, table by table, and what it keeps.
 
-Number, price, times, statuses and codes of calls stay, since accounting needs them;
-names, contacts, doors and every text go. Consents stay as a proof, without the
+Number, price, times, statuses and codes of calls stay, since accounting needs them,
+and so does every row of money; names, contacts, doors and every text go. Consents stay as a proof, without the
 address they came from. The journal stays: it names people by their ids only.
 """
 
@@ -28,6 +28,16 @@ TEXTS: Sequence[str] = (
     """
     UPDATE booking_event SET comment = NULL
      WHERE comment IS NOT NULL
+       AND booking_id IN (SELECT id FROM booking WHERE patient_id = ANY(:ids))
+    """,
+    """
+    UPDATE refund_claim SET comment = NULL
+     WHERE comment IS NOT NULL
+       AND booking_id IN (SELECT id FROM booking WHERE patient_id = ANY(:ids))
+    """,
+    """
+    UPDATE payment SET return_url = NULL
+     WHERE return_url IS NOT NULL
        AND booking_id IN (SELECT id FROM booking WHERE patient_id = ANY(:ids))
     """,
     """

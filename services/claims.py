@@ -1,8 +1,8 @@
 """Claims: an account that a dispatcher made by phone becomes its owner's.
 
 The one who registers is somebody new until a code sent to the number proves them;
-then the calls, doors and medical facts of the old account become theirs, and the old
-account points to theirs.
+then the calls, money, doors and medical facts of the old account become theirs, and
+the old account points to theirs.
 """
 
 import uuid
@@ -18,10 +18,11 @@ from models import (
     Booking,
     BookingEvent,
     PatientProfile,
+    Payment,
     RoleGrant,
     User,
 )
-from services import audit, live
+from services import audit, ledger, live, postings
 from services.actor import Actor
 from services.errors import AccountExists, OpenObligations
 
@@ -96,6 +97,7 @@ async def _move(session: AsyncSession, actor: Actor, old: User, new: User) -> No
     calls = await _calls(session, old.id)
     for booking in calls:
         await _move_call(session, actor, booking, new.id)
+    await _move_money(session, actor, old.id, new.id)
     await session.execute(
         sa.update(Address).where(col(Address.user_id) == old.id).values(user_id=new.id)
     )
@@ -114,6 +116,19 @@ async def _move(session: AsyncSession, actor: Actor, old: User, new: User) -> No
         merged=str(old.id),
         calls=[booking.label for booking in calls],
     )
+
+
+async def _move_money(
+    session: AsyncSession, actor: Actor, old_id: uuid.UUID, new_id: uuid.UUID
+) -> None:
+    """Payments are the new account's from now on, and what the wallet holds too."""
+    await session.execute(
+        sa.update(Payment)
+        .where(col(Payment.payer_id) == old_id)
+        .values(payer_id=new_id)
+    )
+    held = await ledger.balance(session, postings.wallet(old_id))
+    await ledger.post(session, actor, postings.merged(old_id, new_id, held))
 
 
 async def _calls(session: AsyncSession, patient_id: uuid.UUID) -> Sequence[Booking]:

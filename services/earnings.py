@@ -6,7 +6,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Assignment, Booking, Outcome
-from services import ledger, postings, tariffs
+from services import ledger, postings, refund_unwinding, tariffs
 from services.account_lines import AccountLine, lines
 from services.actor import Actor
 from services.pages import Page, Wanted
@@ -40,7 +40,7 @@ async def _post(
     total = booking.total_kopecks
     # Together as much as one posting of the whole would have given.
     theirs = tariffs.share(tariff, total) - tariffs.share(tariff, posted)
-    held = await ledger.balance(session, postings.prepaid(booking.id))
+    held = await refund_unwinding.free_prepaid(session, booking.id)
     amount = total - posted
     made = postings.earned(
         key,
@@ -48,7 +48,7 @@ async def _post(
         payee_of(booking, doctor_id),
         theirs,
         amount - theirs,
-        min(held, amount),
+        max(0, min(held, amount)),
     )
     await ledger.post(session, actor, made)
 

@@ -11,7 +11,7 @@ from models import Assignment, Booking, User
 from models.booking import ACTIVE
 from models.notification import NotificationChannel
 from models.role_grant import STAFF_ROLES, Role
-from services import anonymising, audit, live, passwords, roles
+from services import anonymising, audit, live, open_money, passwords, roles
 from services.actor import Actor
 from services.callers import Caller
 from services.eligibility import lock_doctors
@@ -23,7 +23,7 @@ from services.permissions import Permission, demand
 
 
 async def erase(session: AsyncSession, caller: Caller, current_password: str) -> None:
-    """Erase one's own account, unless calls or visits are open.
+    """Erase one's own account, unless calls, visits or money are open.
 
     The contacts are free afterwards: whoever registers with them is somebody new.
     """
@@ -63,7 +63,7 @@ async def lock(session: AsyncSession, user_id: uuid.UUID) -> list[uuid.UUID]:
 
 
 async def demand_free(session: AsyncSession, ids: Sequence[uuid.UUID]) -> None:
-    """Refuse while calls of the person, or visits to others, are not finished."""
+    """Refuse while calls, visits to others or money of the person are not settled."""
     query = (
         sa.select(col(Booking.number))
         .outerjoin(
@@ -89,6 +89,7 @@ async def demand_free(session: AsyncSession, ids: Sequence[uuid.UUID]) -> None:
             "Open calls stand in the way: {calls}.",
             calls=", ".join(f"B-{number}" for number in numbers),
         )
+    await open_money.demand_none(session, ids, earnings=True)
 
 
 async def forget(session: AsyncSession, actor: Actor, ids: Sequence[uuid.UUID]) -> None:

@@ -30,7 +30,7 @@ from models import (
     ShiftException,
     User,
 )
-from services import accounts, audit, consents, proven_phones
+from services import accounts, audit, consents, export_money, proven_phones
 from services.accounts import Card
 from services.booking_reads import HIDDEN_FROM_PATIENTS, BookingView, views
 from services.callers import Caller
@@ -164,6 +164,7 @@ async def collect(session: AsyncSession, caller: Caller) -> Export:
         name: await _rows(session, table, owner, names, ids)
         for name, (table, owner, names) in OWN.items()
     }
+    tables.update(await export_money.tables(session, ids))
     tables["application_history"] = await _application_history(session, ids)
     tables["clinics"] = await _clinics(session, ids)
     tables["visits"] = await _visits(session, ids)

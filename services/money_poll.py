@@ -4,11 +4,22 @@ import asyncio
 
 from procrastinate import JobContext
 
-from services import jobs, payment_watch, refund_sending, webhook_inbox
+from services import (
+    jobs,
+    payment_watch,
+    receipt_sending,
+    refund_sending,
+    webhook_inbox,
+)
 from services.database import Sessions
 from services.edges import in_transaction
 
-SWEEPS = (payment_watch.due, refund_sending.due, webhook_inbox.due)
+SWEEPS = (
+    payment_watch.due,
+    refund_sending.due,
+    receipt_sending.due,
+    webhook_inbox.due,
+)
 
 
 async def poll(sessions: Sessions) -> None:

@@ -17,8 +17,8 @@ from models import Booking, Payment, User
 from models.payment import PaymentMethod
 from services import (
     clock,
-    payment_receipts,
     payment_steps,
+    receipts,
     visit_money,
     wallet_payments,
 )
@@ -31,6 +31,7 @@ from services.gateways.yookassa_bodies import (
     LEAST_KOPECKS,
     LONGEST_ADDRESS,
     PaymentOrder,
+    Receipt,
     payment_body,
 )
 from services.gateways.yookassa_client import shop_of
@@ -162,7 +163,8 @@ async def _open(
     own_page = RETURN_PAGE.format(payment_id=payment.id)
     payment.return_url = wish.return_url or f"{get_settings().base_url}{own_page}"
     payer = await session.get_one(User, booking.patient_id)
-    payment.request_body = payment_body(_order(booking, payment, payer))
+    receipt = await receipts.payment_receipt(session, booking, payer, amount)
+    payment.request_body = payment_body(_order(booking, payment, receipt))
     session.add(payment)
     await payment_steps.finish(
         session,
@@ -175,17 +177,16 @@ async def _open(
     return payment
 
 
-def _order(booking: Booking, payment: Payment, payer: User) -> PaymentOrder:
+def _order(booking: Booking, payment: Payment, receipt: Receipt | None) -> PaymentOrder:
     settings = get_settings()
-    amount = payment.amount_kopecks
     return PaymentOrder(
         attempt_id=payment.id,
         booking_id=booking.id,
         number=booking.label,
         env=settings.profile.value,
-        amount_kopecks=amount,
+        amount_kopecks=payment.amount_kopecks,
         method="sbp" if payment.method is PaymentMethod.SBP else "card",
         return_url=payment.return_url,
         qr=settings.yookassa_sbp_qr,
-        receipt=payment_receipts.of(settings, booking, payer, amount),
+        receipt=receipt,
     )

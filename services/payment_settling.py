@@ -26,6 +26,7 @@ from services import (
     payment_steps,
     postings,
     provider_events,
+    receipts,
     recon_issues,
     refunds,
     visit_money,
@@ -98,6 +99,7 @@ async def apply(
     step = _Step(session, actor, booking, payment, seen, answer.raw)
     changed = await _move(step)
     await _take_fee(step)
+    await receipts.note(session, payment, seen.receipt_registration)
     if changed:
         provider_events.record(session, source, answer, payment_id=payment.id)
     await session.flush()

@@ -20,6 +20,7 @@ from services import (
     clock,
     postings,
     provider_events,
+    receipts,
     recon_issues,
     refund_steps,
     withdrawal_steps,
@@ -93,6 +94,7 @@ async def apply(
     provider_events.record(session, source, answer, refund_id=refund.id)
     refund.provider_id = seen.id
     await _move(session, actor, locked, target, seen)
+    await receipts.note(session, refund, seen.receipt_registration)
     return Verdict.APPLIED
 
 

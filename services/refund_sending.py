@@ -22,11 +22,11 @@ from services import (
     clock,
     failpoints,
     jobs,
+    receipts,
     recon_issues,
     refund_approvals,
     refund_following,
     refund_outcomes,
-    refund_receipts,
     refund_steps,
 )
 from services.actor import SYSTEM
@@ -191,7 +191,7 @@ async def _body(session: AsyncSession, locked: Locked) -> str:
         env=get_settings().profile.value,
         amount_kopecks=refund.amount_kopecks,
         description=f"Возврат, заказ № {booking.label}",
-        receipt=await refund_receipts.of(session, locked),
+        receipt=await receipts.refund_receipt(session, refund),
     )
     return refund_body(order)
 

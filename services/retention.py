@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from procrastinate import JobContext
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services import audit, documents, erasure, jobs, settings
+from services import audit, documents, erasure, jobs, open_money, settings
 from services.actor import SYSTEM
 from services.database import Sessions
 from services.edges import in_transaction
@@ -54,7 +54,7 @@ HAVING bool_and(a.status IN ('rejected', 'withdrawn'))
  ORDER BY a.user_id LIMIT :most
 """
 # Made by a dispatcher or an invitation, never taken over, and silent since then.
-_SILENT = """
+_SILENT = f"""
 SELECT u.id FROM app_user u
  WHERE u.password_hash IS NULL AND u.erased_at IS NULL AND u.merged_into IS NULL
    AND u.created_at < app_now() - make_interval(days => :days)
@@ -63,8 +63,9 @@ SELECT u.id FROM app_user u
    AND NOT EXISTS (SELECT FROM booking b WHERE b.patient_id = u.id
                     AND coalesce(b.completed_at, b.cancelled_at, app_now())
                         > app_now() - make_interval(days => :days))
+   AND {open_money.nothing_open("ARRAY[u.id]")}
  ORDER BY u.id LIMIT :most
-"""
+"""  # noqa: S608 - made of constants only
 
 
 async def notifications(session: AsyncSession) -> int:

@@ -15,6 +15,7 @@ from services import (
     assignments,
     audit,
     clock,
+    open_money,
     passwords,
     people,
     rate_limits,
@@ -190,7 +191,7 @@ def _demand_block(actor: Actor, held: frozenset[Role]) -> None:
 
 
 async def _demand_free(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """Refuse while the person has calls of their own that are not finished."""
+    """Refuse while calls of the person's own are not finished, or money is open."""
     open_calls = sa.select(col(Booking.number)).where(
         col(Booking.patient_id) == user_id, col(Booking.status).in_(ACTIVE)
     )
@@ -200,3 +201,4 @@ async def _demand_free(session: AsyncSession, user_id: uuid.UUID) -> None:
             "Open calls stand in the way: {calls}.",
             calls=", ".join(f"B-{number}" for number in numbers),
         )
+    await open_money.demand_none(session, [user_id])

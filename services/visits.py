@@ -11,7 +11,7 @@ from models import Assignment, Booking, Outcome
 from models.booking import Verb
 from models.booking_words import Priority
 from models.role_grant import Role
-from services import earnings, extras, settings, visit_money
+from services import earnings, extras, receipts, settings, visit_money
 from services.actor import Actor
 from services.booking_drafts import ItemInput
 from services.booking_steps import Step, begin, finish, release
@@ -104,6 +104,7 @@ async def complete(
     booking.actual_minutes, booking.conclusion = actual_minutes, conclusion
     await finish(step, doctor_id=str(turn.doctor_id))
     await earnings.post_visit(session, actor, booking)
+    await receipts.close(session, booking)
     return booking
 
 

@@ -20,13 +20,13 @@ from services.i18n import Lazy
 REFUNDS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
     RefundStatus: {
         RefundStatus.AWAITING_APPROVAL: Lazy("Waits for a second person"),
-        RefundStatus.APPROVED: Lazy("Approved"),
+        RefundStatus.APPROVED: Lazy("Ready to be sent"),
         RefundStatus.SENDING: Lazy("Being sent"),
         RefundStatus.UNKNOWN: Lazy("Sent, the bank has not confirmed it yet"),
         RefundStatus.PENDING_PROVIDER: Lazy("The bank is working on it"),
         RefundStatus.SUCCEEDED: Lazy("Given back"),
         RefundStatus.FAILED: Lazy("Refused by the bank"),
-        RefundStatus.REJECTED: Lazy("Rejected"),
+        RefundStatus.REJECTED: Lazy("Not approved"),
     },
     Destination: {
         Destination.ORIGINAL: Lazy("To where it was paid from"),
@@ -68,7 +68,7 @@ REFUNDS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
     },
     ClaimStatus: {
         ClaimStatus.OPEN: Lazy("Waits for a decision"),
-        ClaimStatus.ACCEPTED: Lazy("Accepted"),
+        ClaimStatus.ACCEPTED: Lazy("Money given back"),
         ClaimStatus.DECLINED: Lazy("Declined"),
     },
     WithdrawalStatus: {
@@ -76,7 +76,7 @@ REFUNDS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
         WithdrawalStatus.PREPARED: Lazy("Prepared"),
         WithdrawalStatus.APPROVED: Lazy("Being paid out"),
         WithdrawalStatus.DONE: Lazy("Paid out"),
-        WithdrawalStatus.REJECTED: Lazy("Rejected"),
+        WithdrawalStatus.REJECTED: Lazy("Not approved"),
     },
     Rule: {
         Rule.NOT_OUR_PATIENT: Lazy("The patient is not to blame, or no doctor had it"),

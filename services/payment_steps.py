@@ -43,10 +43,7 @@ async def lock_alone(session: AsyncSession, payment_id: uuid.UUID) -> Payment:
     """Lock a payment whose call is locked already, or is not touched at all."""
     query = select(Payment).where(col(Payment.id) == payment_id).with_for_update()
     found = await session.exec(query.execution_options(populate_existing=True))
-    payment = found.one_or_none()
-    if payment is None:
-        raise NotFound
-    return payment
+    return found.one()
 
 
 async def open_one(session: AsyncSession, booking_id: uuid.UUID) -> Payment | None:

@@ -18,6 +18,7 @@ from services import (
     payment_checks,
     payment_settling,
     recon_issues,
+    refund_outcomes,
 )
 from services.actor import SYSTEM
 from services.config import get_settings
@@ -26,6 +27,7 @@ from services.gateways import NotConfigured, yookassa
 from services.gateways.yookassa_client import Shop, shop_of
 from services.gateways.yookassa_outcomes import Definite, Done, Outcome
 from services.payment_settling import Verdict
+from services.refund_imports import Verdict as RefundVerdict
 from services.webhook_inbox import HANDLE, OPEN
 
 LEASE = timedelta(minutes=2)
@@ -36,6 +38,10 @@ DONE, WAITING = InboxStatus.DONE, InboxStatus.WAITING
 QUARANTINED = InboxStatus.QUARANTINED
 SOURCE = "webhook"
 PAYMENT, REFUND = "payment", "refund"
+REFUND_ENDS = {
+    RefundVerdict.WAITING: WAITING,
+    RefundVerdict.QUARANTINED: QUARANTINED,
+}
 
 
 async def handle(sessions: Sessions, inbox_id: uuid.UUID) -> None:
@@ -117,10 +123,8 @@ async def _take_in(
     session: AsyncSession, notice: WebhookInbox, answer: Done
 ) -> tuple[InboxStatus, str]:
     if _noun(notice) == REFUND:
-        from services import refund_watch  # noqa: PLC0415
-
-        taken = await refund_watch.notified(session, answer)
-        return (DONE, "handed_over") if taken else (WAITING, "no_such_payment")
+        verdict = await refund_outcomes.take(session, SYSTEM, answer, SOURCE)
+        return REFUND_ENDS.get(verdict, DONE), verdict.value
     payment_id = await payment_checks.whose(session, answer.raw)
     if payment_id is None:
         return WAITING, "no_such_payment"
@@ -142,7 +146,7 @@ async def _tell_people(session: AsyncSession, notice: WebhookInbox, note: str) -
     await recon_issues.report(
         session,
         IssueKind.QUARANTINED if denied else IssueKind.MISSING_HERE,
-        f"{_noun(notice)}:{notice.object_id}",
+        f"provider_{_noun(notice)}:{notice.object_id}",
         event=notice.event,
         note=note,
     )

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
@@ -22,7 +23,7 @@ from services import (
     postings,
 )
 from services.actor import SYSTEM
-from services.config import Settings, use_settings
+from services.config import Settings, get_settings, use_settings
 from services.database import Sessions
 from services.edges import transaction
 from services.payment_opening import Wish
@@ -33,6 +34,7 @@ SECRET = "a-path-that-nobody-guesses"
 HOOK = f"/webhooks/yookassa/{SECRET}"
 CARD, SBP, WALLET = PaymentMethod.CARD, PaymentMethod.SBP, PaymentMethod.WALLET
 PRICE = 450_000
+PATIENCE = 8.0
 
 
 @contextmanager
@@ -48,13 +50,14 @@ def paid_through(
         "yookassa_webhook_networks": [ip_network("127.0.0.0/8")],
     }
     made = settings.model_copy(update=told | others)
+    earlier = get_settings()
     use_settings(made)
     if app is not None:
         app.state.settings = made
     try:
         yield made
     finally:
-        use_settings(settings)
+        use_settings(earlier)
         if app is not None:
             app.state.settings = settings
 
@@ -85,13 +88,13 @@ async def sent(
 ) -> Payment:
     """Open an attempt, ask the provider and keep what it says."""
     payment = await opened(sessions, booking, method)
-    outcome = await payment_sending.ask(payment, flow="payment", seconds=8)
+    outcome = await payment_sending.ask(payment, flow="payment", seconds=PATIENCE)
     async with transaction(sessions) as session:
         return await payment_sending.keep(session, payment.id, outcome, first=True)
 
 
-async def look(sessions: Sessions, payment: Payment, ahead: float = 0) -> Payment:
-    """Look at a payment as if it were due, so many seconds from now."""
+async def look(sessions: Sessions, payment: Payment) -> Payment:
+    """Look at a payment as if it were due."""
     async with transaction(sessions) as session:
         row = await session.get_one(Payment, payment.id)
         row.next_look_at = await clock.now(session)
@@ -99,10 +102,23 @@ async def look(sessions: Sessions, payment: Payment, ahead: float = 0) -> Paymen
     return await reload(sessions, payment)
 
 
+async def age(sessions: Sessions, payment: Payment, hours: float) -> None:
+    """Let the key of a payment have been used so long ago."""
+    async with transaction(sessions) as session:
+        row = await session.get_one(Payment, payment.id)
+        row.key_used_at = await clock.now(session) - timedelta(hours=hours)
+
+
 async def reload(sessions: Sessions, payment: Payment) -> Payment:
     """Read a payment anew."""
     async with transaction(sessions) as session:
         return await session.get_one(Payment, payment.id)
+
+
+async def new_booking(sessions: Sessions) -> Booking:
+    """Make a waiting call at 4,500 ₽ and commit it."""
+    async with transaction(sessions) as session:
+        return await priced_booking(session)
 
 
 async def journals(sessions: Sessions, ref_id: uuid.UUID, kind: str = "payment") -> int:
@@ -126,3 +142,26 @@ async def notices(sessions: Sessions) -> list[WebhookInbox]:
     query = sa.select(WebhookInbox).order_by(col(WebhookInbox.created_at))
     async with transaction(sessions) as session:
         return list((await session.scalars(query)).all())
+
+
+def provider_object(
+    payment: Payment, status: str = "succeeded", **changes: Any
+) -> dict[str, Any]:
+    """Give a payment as the provider would have it, bent as a test wants."""
+    value = f"{payment.amount_kopecks // 100}.{payment.amount_kopecks % 100:02d}"
+    told: dict[str, Any] = {
+        "id": payment.provider_id or "22e12f66-000f-5000-8000-18db351245c7",
+        "status": status,
+        "amount": {"value": value, "currency": "RUB"},
+        "paid": status == "succeeded",
+        "test": True,
+        "refundable": status == "succeeded",
+        "recipient": {"account_id": YooKassa.shop, "gateway_id": "1"},
+        "created_at": "2026-11-24T10:00:00.000Z",
+        "metadata": {
+            "attempt_id": str(payment.id),
+            "booking_id": str(payment.booking_id),
+            "env": "test",
+        },
+    }
+    return told | changes

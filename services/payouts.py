@@ -167,9 +167,10 @@ async def _move(
 ) -> datetime:
     if target not in EDGES[payout.status]:
         raise IllegalTransition("This cannot be done with a register in this state.")
+    now = await clock.now(session)
     payout.status = target
     payout.version += 1
-    return await clock.now(session)
+    return now
 
 
 async def _finish(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from sqladmin.pagination import Pagination
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,9 +27,11 @@ from services import (
     clock,
     document_reviews,
     profile_changes,
+    renewed_papers,
 )
+from services.actor import Actor
 from services.application_facts import NEEDED
-from services.application_reads import Order, View
+from services.application_reads import Order, View, Waiting
 from services.edges import in_transaction
 from services.errors import DomainError, NotFound, ValidationFailed
 from services.i18n import Lazy, gettext
@@ -50,6 +53,11 @@ ORDERS = {
     Order.NAME: Lazy("by name"),
     Order.LICENCE: Lazy("by the licence's end"),
     Order.MISSING: Lazy("by what is missing"),
+}
+ORDERS_OF_DECIDED = {
+    Order.WAITING: Lazy("the newest decision first"),
+    Order.NAME: ORDERS[Order.NAME],
+    Order.LICENCE: ORDERS[Order.LICENCE],
 }
 # What the history says happened.
 HAPPENED: Mapping[str, str] = {
@@ -80,26 +88,44 @@ class ApplicationDesk(Page):
         search = request.query_params.get("search", "").strip()[:100]
         kind = _word(Specialization, request, "kind")
         order = _word(Order, request, "order") or Order.WAITING
+        number = _number(request.query_params.get("page", ""))
         actor = staff_of(request).actor
 
         async def read(session: AsyncSession) -> dict[str, Any]:
             now = await clock.now(session)
-            lines = await application_reads.queue(
-                session, actor, status, search, kind, order
+            found = await application_reads.queue(
+                session, actor, status, search, kind, order, number
             )
-            return {
-                "counts": await application_reads.counts(session, actor),
-                "lines": [(each, (now - each.since).days) for each in lines],
-                "changes": len(await profile_changes.waiting(session, actor)),
-            }
+            lines = [
+                (each, (now - each.since).days, _missing(each)) for each in found.lines
+            ]
+            pages = Pagination(lines, found.page, application_reads.PAGE, found.count)
+            pages.add_pagination_urls(request.url)
+            tabs = await tabs_of(session, actor)
+            return {"lines": lines, "pagination": pages, "cut": found.cut, **tabs}
 
         context = await in_transaction(request.app.state.sessions, read)
-        context |= {"status": status, "search": search, "tabs": TABS, "label": label}
-        context |= {"kind": kind, "order": order, "shown": doctor_facts.shown}
-        context["asked"] = status in application_reads.ASKED
+        context |= {"status": status, "search": search, "shown": doctor_facts.shown}
+        context |= {"kind": kind, "order": order}
+        context["asked"] = asked = status in application_reads.ASKED
         context["kinds"] = {each.value: label(each) for each in Specialization}
-        context["orders"] = {each.value: name for each, name in ORDERS.items()}
+        orders = ORDERS if asked else ORDERS_OF_DECIDED
+        context["orders"] = {each.value: name for each, name in orders.items()}
         return await self.render(request, "applications/queue.html", context)
+
+    @page("/papers")
+    async def papers(self, request: Request) -> Response:
+        """Show whose new papers wait: of doctors who are aboard."""
+        actor = staff_of(request).actor
+
+        async def read(session: AsyncSession) -> dict[str, Any]:
+            now = await clock.now(session)
+            lines = await renewed_papers.waiting(session, actor)
+            aged = [(each, (now - each.since).days) for each in lines]
+            return {"lines": aged, **await tabs_of(session, actor)}
+
+        context = await in_transaction(request.app.state.sessions, read)
+        return await self.render(request, "applications/papers.html", context)
 
     @page("/applications/{pk}")
     async def application(self, request: Request) -> Response:
@@ -166,13 +192,13 @@ class ApplicationDesk(Page):
         said = gettext("The doctor is suspended. Back in the queue: {numbers}.")
         return Done(said.format(numbers=numbers))
 
-    @command("/applications/{pk}/restore", Permission.DOCTOR_SUSPEND)
+    @command("/applications/{pk}/restore", Permission.DOCTOR_SUSPEND, fresh=True)
     async def restore(self, session: AsyncSession, call: Call) -> Done:
         """Let the doctor work again."""
         await applications.restore(session, call.actor, *_seen(call))
         return Done(gettext("The suspension is lifted."))
 
-    @command("/papers/{pk}/accept", Permission.APPLICATION_REVIEW)
+    @command("/papers/{pk}/accept", Permission.APPLICATION_REVIEW, fresh=True)
     async def accept_paper(self, session: AsyncSession, call: Call) -> Done:
         """Put a paper in force."""
         paper = await document_reviews.accept(session, call.actor, call.id("pk"))
@@ -185,6 +211,21 @@ class ApplicationDesk(Page):
             session, call.actor, call.id("pk"), call.words("reason")
         )
         return Done(gettext("Not accepted: {paper}.", paper=label(paper.kind)))
+
+
+async def tabs_of(session: AsyncSession, actor: Actor) -> dict[str, Any]:
+    """Count what stands behind each tab of the desk."""
+    return {
+        "tabs": TABS,
+        "label": label,
+        "counts": await application_reads.counts(session, actor),
+        "changes": len(await profile_changes.waiting(session, actor)),
+        "papers": len(await renewed_papers.waiting(session, actor)),
+    }
+
+
+def _number(raw: str) -> int:
+    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 6 else 1
 
 
 def _status(word: str | None) -> ApplicationStatus:
@@ -217,7 +258,7 @@ def _paper(name: str) -> str:
     return (label(Requirement(paper)) if known else str(NEEDED.get(name, name))).lower()
 
 
-def _missing(view: View) -> list[str]:
+def _missing(view: View | Waiting) -> list[str]:
     facts = [str(NEEDED[name]) for name in view.missing_facts]
     return facts + [label(each) for each in view.missing_papers]
 

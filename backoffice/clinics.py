@@ -158,7 +158,7 @@ class ClinicsView(TableView, model=ClinicProfile):
         said = gettext("The invitation is revoked.")
         return Done(said, to=f"/admin/clinics/details/{clinic_id}")
 
-    @command("/{pk}/managers/{user}/remove", Permission.CLINIC_MANAGE)
+    @command("/{pk}/managers/{user}/remove", Permission.CLINIC_MANAGE, fresh=True)
     async def remove_manager(self, session: AsyncSession, call: Call) -> Done:
         """Take the clinic from a manager."""
         clinic_id, reason = call.id("pk"), call.words("reason")

@@ -91,6 +91,7 @@ def command(
             return await _run(self, request, work, permission, again, fresh, proves)
 
         endpoint.permission = permission  # type: ignore[attr-defined]
+        endpoint.fresh = fresh  # type: ignore[attr-defined]
         return expose(path, methods=["POST"])(endpoint)
 
     return wrap

@@ -16,12 +16,19 @@ from backoffice.commands import Done, command
 from backoffice.filters import Either
 from backoffice.tables import TableView
 from backoffice.users import blocked_sentence, found
-from models import ClinicProfile, DoctorProfile, DoctorState, User
+from models import (
+    ClinicProfile,
+    DoctorApplication,
+    DoctorProfile,
+    DoctorState,
+    User,
+)
 from models.specialization import Specialization
 from services import staff
 from services.errors import NotFound
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
+from services.renewed_papers import ABOARD
 from services.words import label
 
 TODAY = sa.cast(sa.func.app_now(), sa.Date)
@@ -38,6 +45,7 @@ class Doctor:
     clinic: str | None
     expired: bool
     expires_soon: bool
+    application_id: uuid.UUID | None
 
     @property
     def id(self) -> uuid.UUID:
@@ -75,6 +83,15 @@ def _where_state(condition: Any) -> Any:
     return sa.exists().where(
         col(DoctorState.doctor_id) == col(DoctorProfile.user_id), condition
     )
+
+
+def _application() -> Any:
+    """The application by which the doctor came aboard; their papers stand there."""
+    mine = sa.select(col(DoctorApplication.id)).where(
+        col(DoctorApplication.user_id) == col(DoctorProfile.user_id),
+        col(DoctorApplication.status).in_(ABOARD),
+    )
+    return mine.scalar_subquery()
 
 
 def _blocked() -> Any:
@@ -224,6 +241,7 @@ class DoctorsView(TableView, model=DoctorProfile):
                 col(ClinicProfile.name),
                 _valid_until() < TODAY,
                 _valid_until() < SOON,
+                _application(),
             )
             .join(User, col(User.id) == col(DoctorProfile.user_id))
             .outerjoin(DoctorState, col(DoctorState.doctor_id) == col(User.id))
@@ -235,8 +253,8 @@ class DoctorsView(TableView, model=DoctorProfile):
         beside = {each[0]: each[1:] for each in await session.execute(query)}
         made = []
         for row in rows:
-            user, on_duty, clinic, expired, soon = beside[row.id]
-            made.append(Doctor(row, user, bool(on_duty), clinic, expired, soon))
+            user, on_duty, *rest = beside[row.id]
+            made.append(Doctor(row, user, bool(on_duty), *rest))
         return made
 
     @command("/{pk}/block", Permission.DOCTOR_BLOCK)

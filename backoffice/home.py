@@ -1,6 +1,6 @@
 """The first page: today in figures, as far as the role may see them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +93,16 @@ async def _applications(session: AsyncSession) -> Sequence[Tile]:
             "/admin/profile-changes",
             "is-warn" if changes else "",
         ),
+        *_papers(counts["papers"], counts["papers_days"]),
     ]
+
+
+def _papers(count: int, days: int) -> Iterator[Tile]:
+    """New papers of doctors who are aboard; without them there is no age to tell."""
+    here, kind = "/admin/papers", "is-warn" if count else ""
+    yield Tile(str(count), gettext("Papers to check"), here, kind)
+    if count:
+        yield Tile(str(days), gettext("Papers wait longest, days"), here)
 
 
 async def _clinics(session: AsyncSession) -> Sequence[Tile]:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from backoffice import doctor_facts
-from backoffice.applications import incomplete
+from backoffice.applications import incomplete, tabs_of
 from backoffice.command_calls import Call
 from backoffice.commands import Done, command
 from backoffice.pages import Page, page, staff_of
@@ -33,11 +33,14 @@ class ProfileChanges(Page):
     @page("/profile-changes")
     async def profile_changes(self, request: Request) -> Response:
         """Show the requests that wait."""
-        lines = await in_transaction(
-            request.app.state.sessions,
-            lambda session: profile_changes.waiting(session, staff_of(request).actor),
-        )
-        context = {"lines": lines, "names": doctor_facts.NAMES}
+        actor = staff_of(request).actor
+
+        async def read(session: AsyncSession) -> dict[str, Any]:
+            lines = await profile_changes.waiting(session, actor)
+            return {"lines": lines, **await tabs_of(session, actor)}
+
+        context = await in_transaction(request.app.state.sessions, read)
+        context["names"] = doctor_facts.NAMES
         return await self.render(request, "profile_changes/queue.html", context)
 
     @page("/profile-changes/{pk}")

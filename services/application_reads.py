@@ -29,7 +29,10 @@ from services.errors import NotFound
 from services.permissions import Permission, demand
 from services.sensitive_reads import journal_read
 
-LONGEST_QUEUE = 200
+PAGE = 50
+# Beyond these nothing is counted, and nothing sorted by what is missing, which is
+# found out line by line.
+MOST_COUNTED, MOST_SORTED = 10_000, 1000
 ASKED = frozenset(
     {
         ApplicationStatus.DRAFT,
@@ -40,7 +43,7 @@ ASKED = frozenset(
 
 
 class Order(StrEnum):
-    """What the queue is ordered by."""
+    """What the queue is ordered by; of the decided, the newest decision is first."""
 
     WAITING = "waiting"
     NAME = "name"
@@ -50,6 +53,9 @@ class Order(StrEnum):
 
 SINCE = sa.func.coalesce(
     col(DoctorApplication.submitted_at), col(DoctorApplication.created_at)
+)
+DECIDED = sa.func.coalesce(
+    col(DoctorApplication.decided_at), col(DoctorApplication.created_at)
 )
 ORDERS: Mapping[Order, sa.ColumnElement[Any]] = {
     Order.WAITING: SINCE,
@@ -89,8 +95,14 @@ class Waiting:
     application: DoctorApplication
     user: User
     profile: DoctorProfile | None
-    missing: int
+    missing_facts: Sequence[str]
+    missing_papers: Sequence[Requirement]
     since: datetime
+
+    @property
+    def missing(self) -> int:
+        """How many facts and papers are not there yet."""
+        return len(self.missing_facts) + len(self.missing_papers)
 
     @property
     def id(self) -> uuid.UUID:
@@ -110,6 +122,16 @@ class Waiting:
         if self.profile is not None:
             return self.profile.licence_expires_on
         return self.application.facts.get("licence_expires_on")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One page of a queue; `cut` says that there are more than could be looked at."""
+
+    lines: Sequence[Waiting]
+    page: int
+    count: int
+    cut: bool
 
 
 async def own(session: AsyncSession, actor: Actor) -> View:
@@ -167,28 +189,55 @@ async def queue(
     search: str = "",
     specialization: Specialization | None = None,
     order: Order = Order.WAITING,
-) -> list[Waiting]:
-    """List the applications of a status, whoever waits longest first."""
+    page: int = 1,
+) -> Queue:
+    """List a page of the applications of a status.
+
+    First comes whoever waits longest, and of the decided the newest decision.
+    """
     demand(actor, Permission.APPLICATION_REVIEW)
+    found = _found(status, search, specialization)
+    by_missing = order is Order.MISSING and status in ASKED
+    most = MOST_SORTED if by_missing else MOST_COUNTED
+    counted = found.with_only_columns(sa.literal(1), maintain_column_froms=True)
+    counting = sa.select(sa.func.count()).select_from(
+        counted.limit(most + 1).subquery()
+    )
+    every = await session.scalar(counting) or 0
+    count = min(every, most)
+    # An offset from an address would reach the database as it is.
+    at = min(max(page, 1), max(1, -(-count // PAGE)))
+    skipped, taken = (at - 1) * PAGE, most if by_missing else PAGE
+    ordered = found.order_by(*_order(status, order)).limit(taken)
+    rows = await session.execute(ordered.offset(0 if by_missing else skipped))
+    lines = await _lines(session, [(row[0], row[1], row[2]) for row in rows])
+    if by_missing:
+        lines.sort(key=lambda line: line.missing)
+        lines = lines[skipped : skipped + PAGE]
+    return Queue(lines, at, count, every > most)
+
+
+def _order(status: ApplicationStatus, order: Order) -> list[Any]:
+    newest = status not in ASKED and order in {Order.WAITING, Order.MISSING}
+    first = DECIDED.desc() if newest else ORDERS[order]
+    return [first, SINCE, col(DoctorApplication.id)]
+
+
+def _found(
+    status: ApplicationStatus, search: str, specialization: Specialization | None
+) -> Any:
     query = (
-        select(DoctorApplication, User, DoctorProfile)
+        sa.select(DoctorApplication, User, DoctorProfile)
         .join(User, col(User.id) == col(DoctorApplication.user_id))
         .outerjoin(DoctorProfile, col(DoctorProfile.user_id) == col(User.id))
         .where(col(DoctorApplication.status) == status, *_like(search))
-        .order_by(ORDERS[order], SINCE)
-        .limit(LONGEST_QUEUE)
     )
-    if specialization is not None:
-        wanted = [specialization.value]
-        stated = col(DoctorApplication.facts)["specializations"].contains(wanted)
-        query = query.where(
-            sa.or_(stated, col(DoctorProfile.specializations).contains(wanted))
-        )
-    rows = (await session.exec(query)).all()
-    lines = await _lines(session, rows)
-    if order is Order.MISSING:
-        lines.sort(key=lambda line: line.missing)
-    return lines
+    if specialization is None:
+        return query
+    wanted = [specialization.value]
+    stated = col(DoctorApplication.facts)["specializations"].contains(wanted)
+    held = col(DoctorProfile.specializations).contains(wanted)
+    return query.where(sa.or_(stated, held))
 
 
 def _like(search: str) -> list[sa.ColumnElement[bool]]:
@@ -217,13 +266,12 @@ async def _lines(
     papers = await missing_by_person(session, stated)
     day, lines = await clock.today(session), []
     for application, user, profile in rows:
-        count = len(papers.get(user.id, ()))
-        if application.status in ASKED:
-            count += len(missing_facts(application.facts, day))
-        since = application.submitted_at or application.created_at
-        if application.status not in ASKED:
-            since = application.decided_at or since
-        lines.append(Waiting(application, user, profile, count, since))
+        asked = application.status in ASKED
+        facts = missing_facts(application.facts, day) if asked else []
+        since = application.submitted_at if asked else application.decided_at
+        since = since or application.created_at
+        lacking = papers.get(user.id, ())
+        lines.append(Waiting(application, user, profile, facts, lacking, since))
     return lines
 
 

@@ -158,6 +158,7 @@ async def suspend(
     lost = await assignments.unassign_all(session, actor, doctor_id, reason)
     profile = await lock_profile(session, doctor_id)
     profile.suspended_at, profile.suspended_reason = step.now, reason
+    step.application.decided_at = step.now
     await session.execute(
         sa.update(DoctorState)
         .where(col(DoctorState.doctor_id) == profile.user_id)
@@ -176,6 +177,7 @@ async def restore(
     profile = await lock_profile(session, step.application.user_id)
     profile.suspended_at = profile.suspended_reason = None
     step.application.reason = None
+    step.application.decided_at = step.now
     await finish(step)
     await live.announce(session, live.Topic.DOCTOR, profile.user_id)
     return step.application

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import DoctorProfile, Document
 from models.doctor_application import ApplicationStatus
 from models.document import CURRENT, DocumentKind, DocumentStatus
-from services import audit, clock, files, settings
+from services import audit, clock, files, renewed_papers, settings
 from services.actor import Actor
 from services.application_steps import locked_own
 from services.document_rules import (
@@ -71,11 +71,11 @@ async def add(
     taken: Taken,
 ) -> Document:
     """Give a paper; one of the kind that waits gives way, one in force stays."""
-    await demand_open(session, actor, user_id)
+    aboard = await demand_open(session, actor, user_id)
     await lock_papers(session, user_id)
     await _check(session, kind, facts, taken)
     await demand_room(session, user_id, taken.size_bytes)
-    await _give_way(session, user_id, kind)
+    waited = await _give_way(session, user_id, kind)
     await files.keep(taken)
     document = Document(
         user_id=user_id,
@@ -92,6 +92,8 @@ async def add(
     await session.flush()
     data = {"kind": kind.value, "size_bytes": taken.size_bytes}
     audit.record(session, actor, "document.added", "document", document.id, **data)
+    if aboard and not waited:
+        await renewed_papers.announce(session, actor, document)
     return document
 
 
@@ -112,8 +114,8 @@ async def remove(session: AsyncSession, actor: Actor, document_id: uuid.UUID) ->
 async def own_file(
     session: AsyncSession, actor: Actor, document_id: uuid.UUID
 ) -> StoredFile:
-    """Read the file of a paper of one's own."""
-    return await _stored(await own(session, actor, document_id))
+    """Read the file of a paper of one's own; the journal has that reading too."""
+    return await _stored(session, actor, await own(session, actor, document_id))
 
 
 async def read_file(
@@ -124,13 +126,14 @@ async def read_file(
     document = await session.get(Document, document_id)
     if document is None:
         raise NotFound
-    stored = await _stored(document)
-    await journal_read(session, actor, "document", document_id, "document")
-    return stored
+    return await _stored(session, actor, document)
 
 
-async def _stored(document: Document) -> StoredFile:
+async def _stored(
+    session: AsyncSession, actor: Actor, document: Document
+) -> StoredFile:
     content = await files.open_file(document.storage_name)
+    await journal_read(session, actor, "document", document.id, "document")
     return StoredFile(document.file_name, document.media_type, document.pages, content)
 
 
@@ -143,8 +146,11 @@ async def own(session: AsyncSession, actor: Actor, document_id: uuid.UUID) -> Do
     return document
 
 
-async def demand_open(session: AsyncSession, actor: Actor, user_id: uuid.UUID) -> None:
-    """Refuse unless the person may change papers now; locks the application."""
+async def demand_open(session: AsyncSession, actor: Actor, user_id: uuid.UUID) -> bool:
+    """Refuse unless the person may change papers now; locks the application.
+
+    Tells whether they are a doctor already, whose papers come without an application.
+    """
     demand(actor, Permission.APPLICATION_OWN)
     if actor.user_id != user_id:
         raise NotFound
@@ -153,8 +159,10 @@ async def demand_open(session: AsyncSession, actor: Actor, user_id: uuid.UUID) -
         if application.status not in OPEN:
             text = "Documents cannot be changed while the application is being checked."
             raise IllegalTransition(text)
-    elif not await is_approved(session, user_id):
+        return application.status in renewed_papers.ABOARD
+    if not await is_approved(session, user_id):
         raise NotFound("There is no application to add documents to.")
+    return True
 
 
 async def is_approved(session: AsyncSession, user_id: uuid.UUID) -> bool:
@@ -207,16 +215,22 @@ async def _check(
 
 async def _give_way(
     session: AsyncSession, user_id: uuid.UUID, kind: DocumentKind
-) -> None:
-    """Drop what this kind had waiting or rejected; what is in force stays so."""
+) -> bool:
+    """Drop what this kind had waiting or rejected; what is in force stays so.
+
+    Tells whether one was waiting, of which the curators know.
+    """
+    waited = False
     for document in await listing(session, user_id):
         if document.kind is not kind or document.status is DocumentStatus.ACCEPTED:
             continue
         if document.status is DocumentStatus.SUBMITTED:
             document.status = DocumentStatus.REPLACED
+            waited = True
         document.storage_name = None
     # The index that allows one waiting paper of a kind must see this first.
     await session.flush()
+    return waited
 
 
 async def forget_files(session: AsyncSession, user_id: uuid.UUID) -> None:

@@ -12,6 +12,7 @@ from models import (
     DoctorApplication,
     DoctorProfile,
     DoctorState,
+    Document,
     ProfileChange,
     RoleGrant,
     User,
@@ -20,6 +21,7 @@ from models.booking import ACTIVE, Status
 from models.doctor_application import ApplicationStatus
 from models.profile_change import ChangeStatus
 from models.role_grant import STAFF_ROLES
+from services import renewed_papers
 
 # Midnight in Moscow, by the database's clock.
 TODAY = sa.text(
@@ -94,10 +96,19 @@ async def applications(session: AsyncSession) -> Mapping[str, int]:
     changes = sa.select(sa.func.count()).where(
         col(ProfileChange.status) == ChangeStatus.PENDING
     )
+    age = sa.func.app_now() - sa.func.min(col(Document.created_at))
+    papers = (
+        sa.select(sa.func.count(), sa.cast(sa.func.extract("day", age), sa.Integer))
+        .select_from(Document)
+        .join(DoctorApplication, renewed_papers.TO_CHECK)
+    )
+    waiting_papers, papers_wait = (await session.execute(papers)).one()
     return {
         "applications": count,
         "days": longest or 0,
         "changes": await session.scalar(changes) or 0,
+        "papers": waiting_papers,
+        "papers_days": papers_wait or 0,
     }
 
 

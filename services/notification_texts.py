@@ -95,6 +95,10 @@ TEXTS: Mapping[str, Text] = {
         Lazy("A document was not accepted"),
         Lazy("Not accepted: {document}. The reason stands in the app."),
     ),
+    "paper_to_check": Text(
+        Lazy("A paper to check"),
+        Lazy("{doctor} has sent a new paper: {document}."),
+    ),
     "profile_change_approved": Text(
         Lazy("Your changes are accepted"),
         Lazy("The changes of your profile are accepted."),

@@ -1,14 +1,18 @@
 """The curator's desk: from the queue to the decision."""
 
+import re
 import uuid
 from datetime import timedelta
 
+import pytest
 import pytest_asyncio
 from sqlmodel import col, select
 
 from models import DoctorApplication, DoctorProfile, User
 from models.doctor_application import ApplicationStatus
+from models.document import DocumentKind
 from services import (
+    application_reads,
     application_steps,
     applications,
     clock,
@@ -21,7 +25,7 @@ from services.database import Sessions
 from services.documents import DocumentFacts
 from services.edges import transaction
 from tests import factories, hostile
-from tests.applicants import KINDS, facts
+from tests.applicants import KINDS, desk_of, facts
 from tests.backoffice.browser import Browser
 
 
@@ -157,6 +161,131 @@ async def test_whoever_is_decided_shows_the_doctors_own_facts(
         assert "Не хватает" not in page
     other = await curator.page("/applications?status=approved&kind=surgeon")
     assert "Дроздов" not in other
+
+
+async def renewed(sessions: Sessions, days: int = 0) -> tuple[User, DoctorApplication]:
+    """A doctor who is aboard and whose new licence came so many days ago."""
+    async with transaction(sessions) as session:
+        desk = await desk_of(session)
+        await desk.reach(ApplicationStatus.APPROVED)
+        paper = await factories.document(session, desk.user, DocumentKind.LICENCE)
+        paper.created_at -= timedelta(days=days, minutes=1)
+        return desk.user, await desk.row()
+
+
+async def test_papers_of_doctors_aboard_have_a_queue_with_their_age(
+    curator: Browser, sessions: Sessions
+) -> None:
+    empty = await curator.page("/papers")
+    assert "Проверять нечего" in empty
+    user, row = await renewed(sessions, days=5)
+    page = await curator.page("/papers")
+    assert user.last_name in page
+    assert f'href="/admin/applications/{row.id}"' in page
+    assert re.search(r'pill bad">5\s+дней', page)
+    assert '<span class="pill">Лицензия</span>' in page
+    for other in ("/applications", "/papers", "/profile-changes"):
+        tabs = await curator.page(other)
+        assert 'Документы на проверку <span class="pill warn">1</span>' in tabs
+        assert tabs.count("aria-current=page") == 1
+    (paper,) = re.findall(
+        r"/admin/papers/([0-9a-f-]+)/accept",
+        await curator.page(f"/applications/{row.id}"),
+    )
+    await curator.post(f"/papers/{paper}/accept")
+    assert user.last_name not in await curator.page("/papers")
+
+
+async def test_the_first_page_counts_the_papers_that_wait(
+    curator: Browser, sessions: Sessions
+) -> None:
+    assert "<b>0</b><span>Документы на проверку" in await curator.page("/")
+    await renewed(sessions, days=4)
+    page = await curator.page("/")
+    assert "<b>1</b><span>Документы на проверку" in page
+    assert "<b>4</b><span>Дольше всего документы ждут" in page
+
+
+async def test_a_doctors_page_leads_curators_to_the_papers(
+    curator: Browser, dispatcher: Browser, sessions: Sessions
+) -> None:
+    user, row = await renewed(sessions)
+    link = f'href="/admin/applications/{row.id}"'
+    assert link in await curator.page(f"/doctors/details/{user.id}")
+    assert link not in await dispatcher.page(f"/doctors/details/{user.id}")
+
+
+async def test_a_notice_tells_a_curator_of_the_paper(
+    curator: Browser, sessions: Sessions
+) -> None:
+    user, _ = await renewed(sessions)
+    page = await curator.page("/me/notices")
+    assert f"Новый документ на проверку: Лицензия. Врач: {user.short_name}." in page
+
+
+async def test_the_queue_names_what_is_missing(
+    curator: Browser, sessions: Sessions
+) -> None:
+    async with transaction(sessions) as session:
+        desk = await desk_of(session)
+        await applications.save(session, desk.own, await facts(session))
+        await factories.document(session, desk.user, DocumentKind.DIPLOMA)
+    page = await curator.page("/applications?status=draft")
+    names = re.search(r'<span class="pill bad" title="([^"]+)">([^<]+)</span>', page)
+    assert names
+    whole = names[1].split(", ")
+    assert whole[0] == "Копия паспорта"
+    assert len(whole) == 4
+    assert names[2] == f"{whole[0]}, {whole[1]} и ещё 2"
+
+
+async def test_a_long_queue_has_pages(
+    curator: Browser, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application_reads, "PAGE", 2)
+    monkeypatch.setattr(application_reads, "MOST_COUNTED", 4)
+    async with transaction(sessions) as session:
+        names = []
+        for _ in range(5):
+            desk = await desk_of(session)
+            await desk.reach(ApplicationStatus.REJECTED)
+            names.append(desk.user.last_name)
+    first = await curator.page("/applications?status=rejected")
+    second = await curator.page("/applications?status=rejected&page=2")
+    shown = [{name for name in names if name in page} for page in (first, second)]
+    assert [len(each) for each in shown] == [2, 2]
+    assert not shown[0] & shown[1]
+    assert "1–2 из более 4" in first
+    assert "Просмотрены только первые" in first
+    assert "status=rejected&amp;page=2" in first
+    assert "сначала новые решения" in first
+    for odd in ("0", "-1", "x", "٣", "1" * 30):
+        page = await curator.page(f"/applications?status=rejected&page={odd}")
+        assert "1–2 из" in page
+
+
+async def test_every_page_of_a_paper_is_shown_side_by_side(
+    curator: Browser, sessions: Sessions
+) -> None:
+    taken = await files.take(hostile.pdf(3), "диплом.pdf")
+    async with transaction(sessions) as session:
+        desk = await desk_of(session)
+        await applications.save(session, desk.own, await facts(session))
+        paper = await documents.add(
+            session,
+            desk.own,
+            desk.user.id,
+            DocumentKind.DIPLOMA,
+            DocumentFacts(),
+            taken,
+        )
+        row = await desk.row()
+    page = await curator.page(f"/applications/{row.id}")
+    for number in (1, 2, 3):
+        assert f'src="/admin/documents/{paper.id}/page/{number}"' in page
+        assert f'href="#paper-{paper.id}-{number}"' in page
+        assert f"страница {number} из 3" in page
+    assert f"/documents/{paper.id}/page/4" not in page
 
 
 async def test_the_first_page_counts_what_waits(

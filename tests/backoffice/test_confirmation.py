@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -14,6 +14,7 @@ from models import AuditEvent, Role, RoleGrant, StaffSession
 from services import clock, passwords
 from services.database import Sessions
 from services.edges import transaction
+from services.permissions import Permission
 from tests import factories
 from tests.backoffice.browser import OURS, SCRIPT, Browser, signed_in
 from tests.backoffice.test_matrix import NOBODY_ID
@@ -31,13 +32,66 @@ FRESH = {
     "/staff": Role.ADMIN,
     "/doctors": Role.CURATOR,
     "/applications/{pk}/approve": Role.CURATOR,
+    "/applications/{pk}/restore": Role.CURATOR,
+    "/papers/{pk}/accept": Role.CURATOR,
     "/profile-changes/{pk}/approve": Role.CURATOR,
     "/clinics/{pk}/managers": Role.CURATOR,
+    "/clinics/{pk}/managers/{user}/remove": Role.CURATOR,
     "/clinics/{pk}/invitations": Role.CURATOR,
     "/me/second-factor/begin": Role.FINANCE,
     "/me/second-factor/codes": Role.FINANCE,
     "/me/second-factor/off": Role.FINANCE,
 }
+
+# Whatever gives, takes or restores a role or a right stands in FRESH; what only
+# holds somebody off, or takes back what was not used yet, stands here.
+P = Permission
+WATCHED = {
+    P.ROLE_GRANT,
+    P.STAFF_CREATE,
+    P.USER_BLOCK,
+    P.SECOND_FACTOR_RESET,
+    P.DOCTOR_MANAGE,
+    P.DOCTOR_BLOCK,
+    P.DOCTOR_SUSPEND,
+    P.APPLICATION_REVIEW,
+    P.CLINIC_MANAGE,
+    P.CLINIC_INVITE,
+    P.REFUND_APPROVE,
+    P.WITHDRAWAL_APPROVE,
+    P.PAYOUT_APPROVE,
+}
+NEEDS_NO_PROOF = {
+    "/users/{pk}/block",
+    "/doctors/{pk}/block",
+    "/doctors/{pk}/edit",
+    "/applications/{pk}/ask_more",
+    "/applications/{pk}/reject",
+    "/applications/{pk}/suspend",
+    "/papers/{pk}/reject",
+    "/profile-changes/{pk}/reject",
+    "/clinics/{pk}/invitations/{code}/revoke",
+}
+
+
+def commands(app: FastAPI) -> Iterator[tuple[str, Permission, bool]]:
+    """Every command of the console: its path, its permission, whether it is fresh."""
+    for route in app.state.console.admin.router.routes:
+        endpoint = getattr(route, "endpoint", None)
+        # sqladmin wraps what it serves; the marks are on the command inside.
+        while endpoint is not None and not hasattr(endpoint, "fresh"):
+            endpoint = getattr(endpoint, "__wrapped__", None)
+        if endpoint is not None:
+            yield route.path, endpoint.permission, endpoint.fresh
+
+
+def test_every_command_about_roles_and_approvals_is_in_one_of_the_tables(
+    app: FastAPI,
+) -> None:
+    found = list(commands(app))
+    assert {path for path, _, fresh in found if fresh} == set(FRESH)
+    watched = {path for path, permission, _ in found if permission in WATCHED}
+    assert watched - set(FRESH) == NEEDS_NO_PROOF
 
 
 async def age(sessions: Sessions, browser: Browser, minutes: int = 31) -> None:
@@ -75,7 +129,7 @@ async def test_every_such_command_asks_a_stale_session_first(
 ) -> None:
     browser = await signed_in(app, sessions, FRESH[path])
     await age(sessions, browser)
-    path = path.replace("{pk}", NOBODY_ID)
+    path = path.replace("{pk}", NOBODY_ID).replace("{user}", NOBODY_ID)
     asked = await browser.post(path, reason=WHY)
     assert asked.status_code == 403
     assert "Подтвердите, что это вы" in asked.text

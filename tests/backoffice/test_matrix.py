@@ -97,6 +97,7 @@ PAGES = {
     "GET /profile-changes/{pk}": CURATORS,
     "POST /profile-changes/{pk}/approve": CURATORS,
     "POST /profile-changes/{pk}/reject": CURATORS,
+    "GET /papers": CURATORS,
     "POST /papers/{pk}/accept": CURATORS,
     "POST /papers/{pk}/reject": CURATORS,
     "GET /board": DISPATCHERS,

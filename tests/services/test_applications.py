@@ -27,6 +27,7 @@ from models.doctor_application import (
     ApplicationStatus,
     ApplicationVerb,
 )
+from models.document import Requirement
 from models.role_grant import Role
 from models.specialization import Specialization
 from services import (
@@ -55,6 +56,7 @@ from services.errors import (
 from services.people import NewPerson
 from tests import factories
 from tests.applicants import KINDS, Desk, application_in, desk_of
+from tests.applicants import facts as complete_facts
 
 S, V = ApplicationStatus, ApplicationVerb
 # Written by hand: the state that each verb leads to; whatever is absent is refused.
@@ -389,7 +391,7 @@ async def test_the_queue_shows_the_longest_waiting_first_and_finds_by_any_name(
     await second.reach(S.SUBMITTED)
     (await second.row()).submitted_at = first.user.created_at - timedelta(days=3)
     await session.flush()
-    lines = await application_reads.queue(session, first.curator, S.SUBMITTED)
+    lines = (await application_reads.queue(session, first.curator, S.SUBMITTED)).lines
     ids = [each.id for each in lines]
     wanted = [(await second.row()).id, (await first.row()).id]
     assert [each for each in ids if each in wanted] == wanted
@@ -398,8 +400,8 @@ async def test_the_queue_shows_the_longest_waiting_first_and_finds_by_any_name(
         found = await application_reads.queue(
             session, first.curator, S.SUBMITTED, words
         )
-        assert wanted[0] in [each.id for each in found]
-        assert wanted[1] not in [each.id for each in found]
+        assert wanted[0] in [each.id for each in found.lines]
+        assert wanted[1] not in [each.id for each in found.lines]
     counts = await application_reads.counts(session, first.curator)
     assert counts[S.SUBMITTED] >= 2
     assert set(counts) == set(S)
@@ -408,23 +410,90 @@ async def test_the_queue_shows_the_longest_waiting_first_and_finds_by_any_name(
         session, (late := await desk_of(session)).own, ApplicationFacts()
     )
     named = (session, first.curator)
-    drafts = await application_reads.queue(*named, S.DRAFT, order=Order.MISSING)
+    drafts = (await application_reads.queue(*named, S.DRAFT, order=Order.MISSING)).lines
     assert [each.missing for each in drafts] == sorted(e.missing for e in drafts)
     assert late.user.id in [each.user.id for each in drafts]
     for order in (Order.NAME, Order.LICENCE):
         found = await application_reads.queue(*named, S.SUBMITTED, order=order)
-        assert {*wanted} <= {each.id for each in found}
+        assert {*wanted} <= {each.id for each in found.lines}
     for kind, there in (
         (Specialization.THERAPIST, True),
         (Specialization.UROLOGIST, False),
     ):
         found = await application_reads.queue(*named, S.SUBMITTED, specialization=kind)
-        assert (wanted[0] in [each.id for each in found]) is there
+        assert (wanted[0] in [each.id for each in found.lines]) is there
     await first.do(V.REJECT)
     refused = await application_reads.queue(session, first.curator, S.REJECTED)
-    assert wanted[1] in [each.id for each in refused]
+    assert wanted[1] in [each.id for each in refused.lines]
     with pytest.raises(Forbidden):
         await application_reads.queue(session, first.own, S.SUBMITTED)
+
+
+async def test_of_the_decided_the_newest_come_first_and_none_is_dropped(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application_reads, "PAGE", 2)
+    desks = [await desk_of(session) for _ in range(5)]
+    for number, each in enumerate(desks):
+        await each.reach(S.APPROVED)
+        row = await each.row()
+        # Submitted in the other order, so that it is the decision that counts.
+        row.submitted_at = each.user.created_at - timedelta(days=number)
+        row.decided_at = each.user.created_at - timedelta(hours=5 - number)
+    await session.flush()
+    named = (session, desks[0].curator, S.APPROVED)
+    pages = [await application_reads.queue(*named, page=each) for each in (0, 1, 2, 3)]
+    assert pages[0] == pages[1]
+    seen = [line.user.id for page in pages[1:] for line in page.lines]
+    assert seen == [each.user.id for each in reversed(desks)]
+    assert {(each.count, each.cut) for each in pages} == {(5, False)}
+    # There is no page behind the last one, however far an address goes.
+    assert await application_reads.queue(*named, page=10**5) == pages[3]
+    monkeypatch.setattr(application_reads, "MOST_COUNTED", 4)
+    first = await application_reads.queue(*named)
+    assert (first.count, first.cut) == (4, True)
+
+
+async def test_a_suspension_and_its_end_are_decisions_of_their_own_day(
+    desk: Desk,
+) -> None:
+    for verb, status in ((V.SUSPEND, S.SUSPENDED), (V.RESTORE, S.APPROVED)):
+        if verb is V.SUSPEND:
+            await desk.reach(S.APPROVED)
+        row = await desk.row()
+        row.decided_at = long_ago = desk.user.created_at - timedelta(days=400)
+        await desk.do(verb)
+        (line,) = (
+            await application_reads.queue(desk.session, desk.curator, status)
+        ).lines
+        assert line.since > long_ago + timedelta(days=399)
+
+
+async def test_what_is_missing_orders_all_pages_and_says_when_it_cannot(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application_reads, "PAGE", 1)
+    desks = [await desk_of(session) for _ in range(3)]
+    kinds = ((), KINDS[:3], KINDS[:1])
+    for each, given in zip(desks, kinds, strict=True):
+        await applications.save(session, each.own, await complete_facts(session))
+        for kind in given:
+            await factories.document(session, each.user, kind=kind)
+    named = (session, desks[0].curator, S.DRAFT, "", None)
+    by_missing = (*named, application_reads.Order.MISSING)
+    pages = [await application_reads.queue(*by_missing, each) for each in (1, 2, 3)]
+    assert [page.lines[0].missing for page in pages] == [2, 4, 5]
+    assert [page.lines[0].user.id for page in pages] == [
+        desks[each].user.id for each in (1, 2, 0)
+    ]
+    least = pages[0].lines[0]
+    assert (least.missing_facts, [*least.missing_papers]) == (
+        [],
+        [Requirement.PASSPORT, Requirement.PORTRAIT],
+    )
+    monkeypatch.setattr(application_reads, "MOST_SORTED", 2)
+    cut = await application_reads.queue(*by_missing, 2)
+    assert (cut.count, cut.cut, cut.lines[0].missing) == (2, True, 5)
 
 
 async def test_a_curator_reads_an_application_and_leaves_a_trace(desk: Desk) -> None:

@@ -54,7 +54,7 @@ async def test_a_paper_is_given_and_its_file_lies_ready(session: AsyncSession) -
     assert document.expires_on == date(2100, 1, 1)
     stored = await documents.own_file(session, as_patient(user), document.id)
     assert stored.content == factories.taken().content
-    assert await audited(session, document) == ["document.added"]
+    assert await audited(session, document) == ["document.added", "read.document"]
 
 
 MAY = {STATE.DRAFT, STATE.MORE_INFO, STATE.APPROVED, STATE.SUSPENDED}

@@ -1,6 +1,8 @@
 """What tests of refunds need: finance people, paid calls, and what the books say."""
 
+import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col, select
@@ -8,12 +10,22 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Booking, Payment, ReconIssue, Refund, User
 from models.booking import Status
-from models.payment import PaymentMethod
+from models.payment import PaymentMethod, PaymentStatus, Surplus
 from models.recon_issue import IssueKind
-from models.refund import Destination, RefundReason, Split
+from models.refund import Destination, RefundReason, RefundStatus, Split
 from models.role_grant import Role
-from services import ledger, postings, refund_approvals
-from services.actor import Actor
+from services import (
+    assignments,
+    bookings,
+    clock,
+    ledger,
+    postings,
+    refund_approvals,
+    refund_outcomes,
+)
+from services.actor import SYSTEM, Actor
+from services.gateways.yookassa_outcomes import Done
+from services.refund_imports import Verdict
 from services.refund_terms import Terms, Wish
 from tests import factories, money_rows
 from tests.factories import as_staff
@@ -67,10 +79,8 @@ async def paid_call(
 
 async def fill(session: AsyncSession, booking: Booking, kopecks: int) -> None:
     """Put money into the wallet of a call's patient."""
-    made = postings.compensated(
-        money_rows.uuid7(), booking.id, booking.patient_id, kopecks
-    )
-    await ledger.post(session, money_rows.SYSTEM, made)
+    made = postings.compensated(uuid.uuid4(), booking.id, booking.patient_id, kopecks)
+    await ledger.post(session, SYSTEM, made)
 
 
 def wish(payment: Payment, amount: int, **facts: Any) -> Wish:
@@ -132,3 +142,93 @@ async def findings(session: AsyncSession, kind: IssueKind) -> list[ReconIssue]:
         col(ReconIssue.kind) == kind, col(ReconIssue.resolved_at).is_(None)
     )
     return list((await session.exec(query)).all())
+
+
+async def surplus(session: AsyncSession, stage: Stage, kind: Surplus) -> Payment:
+    """Pay once more: the money waits in prepaid for its payer, whatever the visit."""
+    payment = await money_rows.payment(
+        session, stage.booking, PRICE, PaymentStatus.PENDING
+    )
+    now = await clock.now(session)
+    payment.status, payment.captured_kopecks = PaymentStatus.SUCCEEDED, PRICE
+    payment.succeeded_at, payment.surplus = now, kind
+    await session.flush()
+    posting = postings.paid(payment.id, stage.booking.id, postings.CLEARING, 0, PRICE)
+    await ledger.post(session, SYSTEM, posting)
+    kept = postings.fee(payment.id, stage.booking.id, money_rows.FEE)
+    await ledger.post(session, SYSTEM, kept)
+    return payment
+
+
+async def arrived(session: AsyncSession, stage: Stage, refund: Refund) -> None:
+    """Let the provider say that a refund has gone through."""
+    refund.status, refund.key_used_at = (
+        RefundStatus.SENDING,
+        await clock.now(session),
+    )
+    await session.flush()
+    raw = provider_refund(stage, refund)
+    verdict = await refund_outcomes.take(session, SYSTEM, Done(raw), "test")
+    assert verdict is Verdict.APPLIED
+
+
+def provider_refund(
+    stage: Stage, refund: Refund, status: str = "succeeded", **others: Any
+) -> dict[str, Any]:
+    """Give a refund as the provider would show it."""
+    made: dict[str, Any] = {
+        "id": refund.provider_id or str(uuid.uuid4()),
+        "payment_id": stage.payment.provider_id,
+        "status": status,
+        "amount": roubles(refund.amount_kopecks),
+        "created_at": "2026-12-01T10:00:00.000Z",
+        "metadata": {"refund_id": str(refund.id)},
+    }
+    return made | others
+
+
+def roubles(kopecks: int) -> dict[str, str]:
+    """Give a sum as the provider writes it."""
+    value = f"{kopecks // 100}.{kopecks % 100:02d}"
+    return {"value": value, "currency": "RUB"}
+
+
+async def take_share(session: AsyncSession, stage: Stage) -> None:
+    """Take from the doctor what the visit brought, for a visit without a share."""
+    held = await ledger.balance(session, postings.doctor(stage.doctor.id))
+    move = ledger.Move(postings.doctor(stage.doctor.id), postings.REVENUE, held)
+    posting = ledger.Posting(
+        f"test:{uuid.uuid4()}", "test", "booking", None, stage.booking.id, [move]
+    )
+    await ledger.post(session, SYSTEM, posting)
+
+
+async def clinic_visit(session: AsyncSession) -> Stage:
+    """A paid visit by a doctor of a clinic that has the call."""
+    clinic = await factories.clinic(session)
+    doctor = await factories.doctor(session, profile={"clinic_id": clinic.id})
+    staff = as_staff(await factories.dispatcher(session))
+    booking = await factories.booking(session)
+    handed = await bookings.hand_to_clinic(
+        session, staff, booking.id, clinic.id, booking.version
+    )
+    manager = factories.as_clinic(await factories.clinic_manager(session, clinic))
+    await assignments.assign(session, manager, booking.id, doctor.id, handed.version)
+    for walk in factories.PATH[Status.COMPLETED]:
+        await walk(session, booking, doctor)
+    payment = await money_rows.payment(session, booking, PRICE)
+    return Stage(
+        doctor, staff, await finance(session), await finance(session), booking, payment
+    )
+
+
+async def clinic_holds(session: AsyncSession, stage: Stage) -> int:
+    """Give what the clinic of a call is owed."""
+    assert stage.booking.clinic_id is not None
+    return await ledger.balance(session, postings.clinic(stage.booking.clinic_id))
+
+
+async def just_now(session: AsyncSession, moment: datetime | None) -> bool:
+    """Tell whether something was a moment ago."""
+    assert moment is not None
+    return abs(await clock.now(session) - moment) < timedelta(seconds=30)

@@ -65,7 +65,7 @@ PAYMENT_RULES = (
           SELECT coalesce(sum(amount_kopecks)
                    FILTER (WHERE origin <> 'withdrawal'), 0) AS refunded,
                  coalesce(sum(amount_kopecks)
-                   FILTER (WHERE destination = 'original'), 0) AS returned
+                   FILTER (WHERE destination <> 'wallet'), 0) AS returned
           FROM refund WHERE payment_id = p.id AND {STANDING}) r
         WHERE (p.refunded_or_reserved_kopecks, p.returned_or_reserved_kopecks)
           IS DISTINCT FROM (r.refunded, r.returned)""",  # noqa: S608

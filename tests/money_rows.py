@@ -121,7 +121,8 @@ async def refund(
     of_wallet = made.origin is RefundOrigin.WITHDRAWAL
     if stands:
         paid.refunded_or_reserved_kopecks += 0 if of_wallet else amount
-        paid.returned_or_reserved_kopecks += amount if original else 0
+        in_wallet = destination is Destination.WALLET
+        paid.returned_or_reserved_kopecks += 0 if in_wallet else amount
     session.add(made)
     await session.flush()
     if not of_wallet:

@@ -13,6 +13,7 @@ from backoffice.doctors import DoctorsView
 from backoffice.documents import DocumentFiles
 from backoffice.finance import FinanceView
 from backoffice.journal import JournalView
+from backoffice.ledger import LedgerDesk
 from backoffice.new_call import NewCall
 from backoffice.notices import NotificationsView, NotificationTexts, OwnNotices
 from backoffice.own_sessions import OwnSessions
@@ -32,6 +33,7 @@ VIEWS: tuple[type[Any], ...] = (
     BookingCard,
     BookingsView,
     FinanceView,
+    LedgerDesk,
     ApplicationDesk,
     ProfileChanges,
     DoctorsView,

@@ -10,11 +10,11 @@ LEDGER: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
     AccountKind: {
         AccountKind.PSP_CLEARING: Lazy("At the payment provider"),
         AccountKind.BANK: Lazy("Bank account"),
-        AccountKind.WALLET: Lazy("Wallets"),
-        AccountKind.VISIT_PREPAID: Lazy("Prepaid visits"),
-        AccountKind.VISIT_RECEIVABLE: Lazy("Visits not paid yet"),
-        AccountKind.DOCTOR_PAYABLE: Lazy("Owed to doctors"),
-        AccountKind.CLINIC_PAYABLE: Lazy("Owed to clinics"),
+        AccountKind.WALLET: Lazy("Wallet"),
+        AccountKind.VISIT_PREPAID: Lazy("Prepayment of a visit"),
+        AccountKind.VISIT_RECEIVABLE: Lazy("Owed for a visit"),
+        AccountKind.DOCTOR_PAYABLE: Lazy("Owed to a doctor"),
+        AccountKind.CLINIC_PAYABLE: Lazy("Owed to a clinic"),
         AccountKind.REVENUE_SERVICE: Lazy("Revenue from visits"),
         AccountKind.REVENUE_CANCELLATION: Lazy("Revenue from cancellations"),
         AccountKind.EXPENSE_PSP_FEE: Lazy("The provider's fees"),
@@ -22,6 +22,14 @@ LEDGER: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
         AccountKind.REFUND_IN_TRANSIT: Lazy("Refunds under way"),
         AccountKind.SUSPENSE: Lazy("Unexplained money"),
     },
+}
+# All accounts of a kind that has one for each owner.
+MANY: Mapping[AccountKind, Lazy] = {
+    AccountKind.WALLET: Lazy("Wallets"),
+    AccountKind.VISIT_PREPAID: Lazy("Prepaid visits"),
+    AccountKind.VISIT_RECEIVABLE: Lazy("Owed for visits"),
+    AccountKind.DOCTOR_PAYABLE: Lazy("Owed to doctors"),
+    AccountKind.CLINIC_PAYABLE: Lazy("Owed to clinics"),
 }
 # What a posting was made for, and what it refers to: as services/postings.py says it.
 HAPPENED: Mapping[str, Lazy] = {

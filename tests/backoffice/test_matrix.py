@@ -22,6 +22,7 @@ NOBODY: frozenset[Role] = frozenset()
 ADMINS, DISPATCHERS = frozenset({A}), frozenset({D})
 HR = frozenset({A, C})
 CURATORS = frozenset({C})
+FINANCE = frozenset({F})
 
 # Built-in pages of sqladmin: (list, details, create, edit); nothing is deleted.
 LISTS = {
@@ -93,6 +94,9 @@ PAGES = {
     "POST /applications/{pk}/reject": CURATORS,
     "POST /applications/{pk}/suspend": CURATORS,
     "POST /applications/{pk}/restore": CURATORS,
+    "GET /ledger": FINANCE,
+    "GET /ledger/accounts/{pk}": FINANCE,
+    "GET /ledger/journals/{pk}": FINANCE,
     "GET /profile-changes": CURATORS,
     "GET /profile-changes/{pk}": CURATORS,
     "POST /profile-changes/{pk}/approve": CURATORS,
@@ -254,7 +258,7 @@ async def test_the_menu_shows_each_role_its_own(
         },
         C: {"applications", "doctors", "clinics"},
         D: {"board", "calls", "doctors", "clinics", "prices"},
-        F: {"calls-finance", "prices"},
+        F: {"calls-finance", "ledger", "prices"},
     }
     for role, names in shown.items():
         browser = await signed_in(app, sessions, role)

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit
 
 EVENTS = (
     "payment.waiting_for_capture",
@@ -45,9 +47,25 @@ class Config:
         demand_no_production()
         if self.speed <= 0:
             raise ValueError("speed must be above zero")
+        if not near(self.webhook_url):
+            raise ValueError("webhooks go to an address of loopback only")
 
     def key_of(self, shop: str) -> str | None:
         return {**self.other_shops, self.shop: self.key}.get(shop)
+
+
+def near(url: str) -> bool:
+    """The address is of this machine, or empty: nothing leaves it."""
+    try:
+        host = urlsplit(url).hostname or ""
+        own = host == "localhost" or _is_own(ip_address(host))
+    except ValueError:
+        own = False
+    return own or not url
+
+
+def _is_own(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_loopback or address.is_unspecified
 
 
 def demand_no_production() -> None:

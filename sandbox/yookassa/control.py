@@ -133,7 +133,7 @@ class Control:
 
     async def webhook(self, request: Request) -> Any:
         wanted = asked(order.WebhookOrder, await _body(request))
-        order.demand_loopback(wanted.url)
+        order.demand_near(wanted.url)
         self.provider.deliver_to(wanted.url)
         return {"url": wanted.url}
 

@@ -56,8 +56,9 @@ Expression = Annotated[str, AfterValidator(_expression)]
 class Match(BaseModel):
     """What a rule fits: requests, or for faults of webhooks the event's object.
 
-    `path_re` is searched in /v3/…, `event` in payment.succeeded and the like;
-    `metadata` must be contained in that of the object. `nth` counts from one.
+    `path_re` is searched in /v3/… (an event's path is that of its object), `event` in
+    payment.succeeded and the like; `metadata` must be contained in that of the
+    request or of the object it names. `nth` counts from one.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -1,15 +1,14 @@
 """Orders of the control, and what it tells about deliveries and time."""
 
 from dataclasses import asdict
-from ipaddress import ip_address
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field
 
 from sandbox.yookassa import notices
 from sandbox.yookassa.asked import Asked, kopecks_of
 from sandbox.yookassa.clock import stamp
+from sandbox.yookassa.config import near
 from sandbox.yookassa.problems import Problem, missing
 from sandbox.yookassa.provider import Provider
 from sandbox.yookassa.records import Delivery, Payment, Refund
@@ -72,19 +71,14 @@ class ForgeOrder(Order):
     url: str | None = None
 
 
-def demand_loopback(url: str) -> None:
-    """Nothing leaves this machine. An empty address means: deliver nothing."""
-    try:
-        host = urlsplit(url).hostname
-        near = host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        near = False
-    if url and not near:
+def demand_near(url: str) -> None:
+    """An empty address means: deliver nothing."""
+    if not near(url):
         raise Problem("Only an address of loopback", "url")
 
 
 def forged(provider: Provider, wanted: ForgeOrder) -> Delivery:
-    demand_loopback(wanted.url or "")
+    demand_near(wanted.url or "")
     how = wanted.model_dump(exclude_none=True)
     if wanted.kind == "raw":
         return notices.forge(provider, {}, how | {"body": wanted.body})

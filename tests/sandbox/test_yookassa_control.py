@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.sandbox.yookassa_shop import (
     until,
 )
 from tests.yookassa_server import (
+    HTTP,
     ROOT,
     TOKEN,
     YooKassa,
@@ -54,8 +56,7 @@ DOORS = [
 
 def knock(provider: YooKassa, method: str, path: str, **options: Any) -> httpx.Response:
     address = f"{provider.base_url}/_ctl/{path}"
-    known = {"trust_env": False, "verify": False}
-    return httpx.request(method, address, **(known | options))
+    return HTTP.request(method, address, **options)
 
 
 @pytest.mark.parametrize(("method", "path"), DOORS)
@@ -91,7 +92,7 @@ def test_the_journal_keeps_requests_without_their_secrets(
     made = shop.done("POST", "/payments", payment_body(), "key-1")
     shop.ask("GET", "/payments", params={"limit": 3})
     shop.ask("GET", "/me", auth=None)
-    httpx.get(made["confirmation"]["confirmation_url"], trust_env=False, verify=False)
+    HTTP.get(made["confirmation"]["confirmation_url"])
     made_entry, listed, stranger, page = provider.journal()
     assert made_entry["path"] == "/v3/payments"
     assert made_entry["headers"]["idempotence-key"] == "key-1"
@@ -251,9 +252,32 @@ def test_without_a_token_in_the_environment_there_is_no_control(
     assert from_environment() == replace(Config(), token="")
 
 
-def test_speed_must_be_something() -> None:
+def test_wrong_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="speed"):
         Config(speed=0)
+    with pytest.raises(ValueError, match="loopback"):
+        Config(webhook_url="https://shop.example/webhooks")
+    assert Config(webhook_url="http://0.0.0.0:8000/").webhook_url
+
+
+def test_the_journal_can_be_begun_anew(shop: Shop, provider: YooKassa) -> None:
+    paid = shop.pay()
+    provider.ctl("DELETE", "journal")
+    assert provider.journal() == []
+    assert shop.payment(paid["id"]) == paid
+    assert [each["n"] for each in provider.journal()] == [1]
+
+
+def test_a_reset_during_a_delivery_leaves_nothing(
+    shop: Shop, provider: YooKassa, webhooks: Receiver
+) -> None:
+    webhooks.answers = [0.3]
+    shop.pay()
+    webhooks.wait(1)
+    provider.reset()
+    time.sleep(0.5)
+    assert provider.deliveries() == []
+    shop.pay()
 
 
 def test_a_second_one_on_the_same_state_is_refused(tmp_path: Path) -> None:
@@ -340,9 +364,7 @@ def test_the_outside_world_serves_it_beside_the_rest(tmp_path: Path) -> None:
             provider.faults("reset_before")
             with pytest.raises(httpx.ReadError):
                 shop.ask("GET", "/me")
-            inbox = httpx.get(
-                f"http://127.0.0.1:{port}/inbox", trust_env=False, verify=False
-            )
+            inbox = HTTP.get(f"http://127.0.0.1:{port}/inbox")
             assert inbox.is_success
         finally:
             running.terminate()

@@ -15,13 +15,13 @@ from tests.sandbox.yookassa_shop import (
     receipt,
     sbp_body,
 )
-from tests.yookassa_server import YooKassa
+from tests.yookassa_server import HTTP, YooKassa
 
 BANNER = "ЭМУЛЯТОР, деньги не двигаются"
 
 
 def look(provider: YooKassa, path: str) -> str:
-    answer = httpx.get(f"{provider.base_url}/{path}", trust_env=False, verify=False)
+    answer = HTTP.get(f"{provider.base_url}/{path}")
     assert answer.status_code == 200
     assert BANNER in answer.text
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
@@ -30,7 +30,7 @@ def look(provider: YooKassa, path: str) -> str:
 
 def act(provider: YooKassa, path: str, **form: Any) -> httpx.Response:
     address = f"{provider.base_url}/{path}/act"
-    return httpx.post(address, data=form, trust_env=False, verify=False)
+    return HTTP.post(address, data=form)
 
 
 def test_the_page_shows_sum_and_description(shop: Shop) -> None:
@@ -130,7 +130,7 @@ def test_a_late_click_finds_an_expired_payment(shop: Shop) -> None:
 def test_a_payment_that_is_not_there(provider: YooKassa, path: str) -> None:
     address = f"{provider.base_url}/{path}"
     for answer in (
-        httpx.get(address, trust_env=False, verify=False),
+        HTTP.get(address),
         act(provider, path, action="pay"),
     ):
         assert answer.status_code == 404
@@ -169,11 +169,11 @@ def test_the_cabinet_sends_a_webhook_once_more(
     webhooks.wait(1)
     (row,) = provider.deliveries()
     address = f"{provider.base_url}/admin/resend/"
-    answer = httpx.post(address + row["id"], trust_env=False, verify=False)
+    answer = HTTP.post(address + row["id"])
     assert (answer.status_code, answer.headers["location"]) == (
         303,
         f"{provider.base_url}/admin",
     )
     assert webhooks.events() == ["payment.succeeded"] * 2
-    lost = httpx.post(address + "nothing", trust_env=False, verify=False)
+    lost = HTTP.post(address + "nothing")
     assert lost.status_code == 404

@@ -4,11 +4,10 @@ import re
 from datetime import datetime
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.sandbox.yookassa_shop import BACK, Shop, payment_body, rub, sbp_body
-from tests.yookassa_server import YooKassa, yookassa
+from tests.yookassa_server import HTTP, YooKassa, yookassa
 
 HOUR = 3600
 LINK = r"https://qr\.nspk\.ru/[0-9A-Z]{32}\?type=02&bank=\d{12}&sum=\d+&cur=RUB&crc=[0-9A-F]{4}"
@@ -34,7 +33,7 @@ def test_sbp_gives_a_link_that_opens_here(shop: Shop) -> None:
     made = shop.done("POST", "/payments", sbp_body())
     page = f"{shop.provider.base_url}/qr/{made['id']}"
     assert made["confirmation"] == {"type": "qr", "confirmation_data": page}
-    assert httpx.get(page, trust_env=False).status_code == 200
+    assert HTTP.get(page).status_code == 200
 
 
 def test_sbp_gives_a_link_of_nspk_when_it_must_be_strict() -> None:
@@ -141,6 +140,15 @@ def test_a_wrong_sbp_payment_is_refused(
 )
 def test_the_utmost_is_taken(shop: Shop, body: dict[str, Any]) -> None:
     shop.done("POST", "/payments", body)
+
+
+def test_a_payer_who_may_choose_pays_by_card(shop: Shop) -> None:
+    body = payment_body()
+    del body["payment_method_data"]
+    made = shop.done("POST", "/payments", body)
+    assert "payment_method" not in made
+    shop.provider.pay(made["id"])
+    assert shop.payment(made["id"])["payment_method"]["type"] == "bank_card"
 
 
 def test_a_hold_is_captured_whole(shop: Shop) -> None:

@@ -146,6 +146,7 @@ def test_a_cancelled_refund_gives_its_sum_back(shop: Shop, provider: YooKassa) -
     why = {"party": "refund_network", "reason": "rejected_by_payee"}
     assert told["cancellation_details"] == why
     provider.advance(60)
+    assert provider.finish_refund(going["id"])["status"] == "canceled"
     assert shop.done("GET", f"/refunds/{going['id']}")["status"] == "canceled"
     assert shop.payment(paid["id"])["refundable"] is True
     shop.refund(paid["id"], "2500.00")

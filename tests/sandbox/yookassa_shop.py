@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from tests.sandbox.yookassa_schemas import check_answer, check_notification
-from tests.yookassa_server import YooKassa
+from tests.yookassa_server import HTTP, YooKassa
 
 BACK = "http://127.0.0.1:1/back"
 
@@ -69,16 +69,8 @@ class Shop:
         headers = options.pop("headers", {})
         if method == "POST" and key is not None:
             headers = {"Idempotence-Key": key or str(uuid.uuid4())} | headers
-        answer = httpx.request(
-            method,
-            self.provider.api_url + path,
-            json=body,
-            headers=headers,
-            **(
-                {"auth": self.provider.auth, "timeout": 20, "trust_env": False}
-                | options
-            ),
-        )
+        known = {"auth": self.provider.auth, "json": body, "headers": headers}
+        answer = HTTP.request(method, self.provider.api_url + path, **known | options)
         if self.checked:
             check_answer(path, answer.status_code, answer.json())
         return answer
@@ -118,6 +110,8 @@ class Receiver:
     sources: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     checked: bool = True
+    inside: int = 0
+    most_inside: int = 0
 
     def events(self) -> list[str]:
         return [each["event"] for each in self.got]
@@ -156,11 +150,18 @@ def until(true: Callable[[], Any], seconds: float = 8) -> None:
 def receiver() -> Iterator[Receiver]:
     """Listen on a free port of loopback."""
 
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+        daemon_threads = True
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             lower = {name.lower(): value for name, value in self.headers.items()}
+            taken.inside += 1
+            taken.most_inside = max(taken.most_inside, taken.inside)
             status = taken.take(body, self.client_address[0], lower)
+            taken.inside -= 1
             self.send_response(status)
             if status == 302:
                 self.send_header("Location", "/elsewhere")
@@ -170,8 +171,7 @@ def receiver() -> Iterator[Receiver]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
     taken = Receiver(f"http://127.0.0.1:{server.server_address[1]}/webhooks/yookassa/s")
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

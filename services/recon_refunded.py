@@ -60,7 +60,7 @@ async def _judge(
     row = (await _ours(session, [provider_id]))[provider_id]
     if theirs is None:
         return set()
-    subject = f"refunded:{row.id}"
+    subject = f"refunds_of:{row.id}"
     if theirs == row.kopecks:
         await recon_issues.settle(session, IssueKind.AMOUNT_DIFFERS, subject)
         return set()
@@ -70,8 +70,8 @@ async def _judge(
         subject,
         payment_id=row.id,
         provider_id=provider_id,
-        their_refunded_kopecks=theirs,
-        refunded_kopecks=int(row.kopecks),
+        theirs_kopecks=theirs,
+        ours_kopecks=int(row.kopecks),
     )
     return {subject}
 

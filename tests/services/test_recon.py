@@ -356,8 +356,8 @@ async def test_more_given_back_than_we_know_of_is_a_finding_until_it_is_known(
     await recon.hourly(sessions)
     (issue,) = await issues(sessions)
     assert issue.kind is IssueKind.AMOUNT_DIFFERS
-    assert issue.facts["their_refunded_kopecks"] == 50_000
-    assert issue.facts["refunded_kopecks"] == 0
+    assert issue.facts["theirs_kopecks"] == 50_000
+    assert issue.facts["ours_kopecks"] == 0
     assert await refunds(sessions) == []
     # Hidden only in the list of all, it is found through its payment.
     between.bend = lambda path, told: (
@@ -400,7 +400,7 @@ async def test_more_taken_back_at_the_provider_than_is_left_here_is_a_finding(
     await recon.hourly(sessions)
     assert set(await kinds(sessions)) == {
         f"missing_here provider_refund:{refund['id']}",
-        f"amount_differs refunded:{payment.id}",
+        f"amount_differs refunds_of:{payment.id}",
     }
     assert await refunds(sessions) == []
     assert await found(sessions) == 2

@@ -18,7 +18,7 @@ from services.actor import Actor, Via
 from services.database import Sessions
 from services.edges import transaction
 from services.sensitive_reads import journal_read
-from tests import factories
+from tests import earning, factories
 from tests.api.helpers import (
     PASSWORD,
     bearer,
@@ -256,6 +256,9 @@ async def test_open_visits_stand_in_the_way_of_a_doctors_erasure(
     async with transaction(sessions) as session:
         for step in factories.PATH[Status.COMPLETED][2:]:
             await step(session, made, doctor)
+    is_problem(await erase(client, headers), 409, "open_obligations")
+    async with transaction(sessions) as session:
+        await earning.paid_out(session)
     assert (await erase(client, headers)).status_code == 204
     after = await whole(sessions)
     assert "Орлов" not in after
@@ -294,6 +297,21 @@ async def test_the_history_of_a_call_still_refuses_every_other_change(
         ("on", "DELETE FROM booking_event"),
     ):
         with pytest.raises(sa.exc.DBAPIError, match="booking_event refuses"):
+            await try_to(sessions, erasing, change)
+
+
+async def test_the_journal_still_refuses_every_other_change(
+    client: AsyncClient, sessions: Sessions
+) -> None:
+    await registered(client)
+    for erasing, change in (
+        ("", "UPDATE audit_event SET data = data - 'reason'"),
+        ("on", "UPDATE audit_event SET data = '{\"more\": 1}'"),
+        ("on", "UPDATE audit_event SET action = 'read.nothing'"),
+        ("on", "UPDATE audit_event SET actor_id = gen_random_uuid()"),
+        ("on", "DELETE FROM audit_event"),
+    ):
+        with pytest.raises(sa.exc.DBAPIError, match="audit_event refuses"):
             await try_to(sessions, erasing, change)
 
 

@@ -2,7 +2,8 @@
 
 Number, price, times, statuses and codes of calls stay, since accounting needs them,
 and so does every row of money; names, contacts, doors and every text go. Consents stay as a proof, without the
-address they came from. The journal stays: it names people by their ids only.
+address they came from. The journal stays without reasons and values: it names
+people by their ids only.
 """
 
 import uuid
@@ -44,6 +45,24 @@ TEXTS: Sequence[str] = (
     UPDATE assignment SET outcome_reason = NULL
      WHERE outcome_reason IS NOT NULL
        AND booking_id IN (SELECT id FROM booking WHERE patient_id = ANY(:ids))
+    """,
+    # Why a doctor declined, was taken off or spoken for tells of the doctor.
+    """
+    UPDATE booking_event SET comment = NULL
+     WHERE comment IS NOT NULL AND event IN ('unassign', 'decline', 'accept', 'depart', 'start')
+       AND data ->> 'doctor_id' = ANY(CAST(:ids AS text[]))
+       AND booking_id IN
+           (SELECT booking_id FROM assignment WHERE doctor_id = ANY(:ids))
+    """,
+    """
+    UPDATE assignment SET outcome_reason = NULL
+     WHERE outcome_reason IS NOT NULL AND doctor_id = ANY(:ids)
+    """,
+    """
+    UPDATE audit_event SET data = data - ARRAY['reason', 'before', 'after']
+     WHERE jsonb_exists_any(data, ARRAY['reason', 'before', 'after'])
+       AND (object_id = ANY(:ids)
+            OR object_id IN (SELECT id FROM booking WHERE patient_id = ANY(:ids)))
     """,
     """
     UPDATE application_event SET comment = NULL, data = '{}'
@@ -115,9 +134,12 @@ PERSON: Sequence[str] = (
      WHERE user_id = ANY(:ids)
     """,
     """
-    UPDATE role_grant SET revoked_at = app_now(), revoked_by = :actor_id,
-           revoke_reason = 'erased'
-     WHERE user_id = ANY(:ids) AND revoked_at IS NULL
+    UPDATE role_grant SET reason = NULL,
+           revoke_reason = CASE WHEN revoked_at IS NULL THEN 'erased' END,
+           revoked_by = CASE WHEN revoked_at IS NULL THEN :actor_id
+                             ELSE revoked_by END,
+           revoked_at = coalesce(revoked_at, app_now())
+     WHERE user_id = ANY(:ids)
     """,
     """
     UPDATE app_user SET first_name = '', last_name = '—', middle_name = NULL,

@@ -20,7 +20,8 @@ def record(
 ) -> None:
     """Write one line of the journal in the caller's transaction.
 
-    `data` holds facts and codes that JSON can carry; never a secret.
+    `data` holds facts and codes that JSON can carry; never a secret. What is personal
+    stands under `reason`, `before` and `after` alone: these go with an erased person.
     """
     session.add(
         AuditEvent(

@@ -37,6 +37,11 @@ Measure = Literal[
     "kilobyte", "megabyte", "gigabyte", "terabyte", "another",
 ]  # fmt: skip
 
+Agent = Literal[
+    "banking_payment_agent", "banking_payment_subagent", "payment_agent",
+    "payment_subagent", "attorney", "commissioner", "agent",
+]  # fmt: skip
+
 
 def _number(value: Any) -> Any:
     """Take a number or a string that writes one."""
@@ -52,6 +57,12 @@ def _countable(value: Decimal) -> Decimal:
     return value
 
 
+class Supplier(Asked):
+    name: str | None = Field(default=None, max_length=256)
+    phone: str | None = Field(default=None, pattern=r"^\+?[0-9]{10,15}$")
+    inn: str | None = Field(default=None, pattern=r"^([0-9]{10}|[0-9]{12})$")
+
+
 class Item(Asked):
     description: str = Field(min_length=1, max_length=128)
     quantity: Annotated[Decimal, BeforeValidator(_number), AfterValidator(_countable)]
@@ -60,6 +71,8 @@ class Item(Asked):
     payment_subject: Subject | None = None
     payment_mode: Mode | None = None
     measure: Measure | None = None
+    agent_type: Agent | None = None
+    supplier: Supplier | None = None
 
     @property
     def kopecks(self) -> int:
@@ -96,7 +109,7 @@ class ReceiptAsked(ReceiptData):
 def check_attached(
     raw: dict[str, Any] | None, total: int, *, required: bool
 ) -> dict[str, Any] | None:
-    """Check a receipt inside a payment or a refund of `total`; give it back."""
+    """Check a receipt inside a payment or a refund of `total`; give its items."""
     if raw is None:
         if required:
             raise Problem(ILLEGAL, "receipt")
@@ -110,7 +123,15 @@ def check_attached(
         raise Problem(f"{ILLEGAL}: no e-mail of the customer", "receipt")
     if sum(item.kopecks for item in read.items) != total:
         raise Problem(f"{ILLEGAL}: items do not make up the amount", "receipt")
-    return raw
+    return {"items": items_of(read)}
+
+
+def items_of(read: ReceiptData) -> list[dict[str, Any]]:
+    """Give the items as the API shows them: quantities are numbers there."""
+    return [
+        item.model_dump(exclude_none=True) | {"quantity": float(item.quantity)}
+        for item in read.items
+    ]
 
 
 def check_own(body: dict[str, Any]) -> ReceiptAsked:

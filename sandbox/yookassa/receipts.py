@@ -8,7 +8,7 @@ from sandbox.yookassa.clock import SECOND
 from sandbox.yookassa.money import money
 from sandbox.yookassa.problems import Problem, missing
 from sandbox.yookassa.provider import Call, Provider
-from sandbox.yookassa.receipt_rules import check_own
+from sandbox.yookassa.receipt_rules import check_own, items_of
 from sandbox.yookassa.records import Payment, Receipt, Refund
 
 
@@ -21,7 +21,8 @@ def create(provider: Provider, call: Call) -> Receipt:
     record = provider.store.get(kind, of)
     if record is None or record.shop != call.shop or record.status != "succeeded":
         raise Problem("There is no such finished operation", parameter)
-    data = {name: call.body[name] for name in ("items", "settlements")}
+    paid = [each.model_dump() for each in wanted.settlements]
+    data = {"items": items_of(wanted), "settlements": paid}
     fails = "receipt_canceled" in call.bends
     return _make(provider, record, wanted.type, data, fails=fails, own=False)
 

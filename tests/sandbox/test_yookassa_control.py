@@ -13,6 +13,7 @@ import pytest
 
 from sandbox.outside import Outside
 from sandbox.yookassa.config import Config, from_environment
+from sandbox.yookassa.records import PAYMENT, Payment, new_id
 from sandbox.yookassa.store import Store
 from tests.sandbox.yookassa_shop import (
     Receiver,
@@ -325,6 +326,37 @@ def test_what_it_knew_survives_a_kill(tmp_path: Path) -> None:
         assert [each for each in told if each["id"] == last["id"]] == [last] * 2
         newest = [each["id"] for each in shop.done("GET", "/payments")["items"]]
         assert newest == [last["id"], waiting["id"], going["id"], paid["id"]]
+
+
+def test_payments_may_be_put_into_the_state_beforehand(tmp_path: Path) -> None:
+    """As the demo's past is: paid long ago, with nothing known about how."""
+    store, at = Store(str(tmp_path / "state")), 1_700_000_000_000
+    paid = Payment(
+        id=new_id(PAYMENT, at),
+        seq=store.next(),
+        shop=Config.shop,
+        created_at=at,
+        captured_at=at,
+        amount=250_000,
+        method="sbp",
+        method_asked=False,
+        capture=True,
+        confirmation={},
+        status="succeeded",
+    )
+    store.put(paid)
+    store.commit()
+    store.db.close()
+    with yookassa(state=str(tmp_path / "state")) as provider:
+        shop = Shop(provider)
+        provider.advance(0)
+        assert shop.ask("GET", f"/payments/{paid.id}").json()["status"] == "succeeded"
+        for page in ("admin", f"pay/{paid.id}", f"qr/{paid.id}"):
+            assert HTTP.get(f"{provider.base_url}/{page}").is_success
+        act = HTTP.post(
+            f"{provider.base_url}/pay/{paid.id}/act", data={"action": "pay"}
+        )
+        assert act.headers["location"] == f"{provider.base_url}/pay/{paid.id}"
 
 
 def test_an_answer_is_never_ahead_of_what_is_kept(tmp_path: Path) -> None:

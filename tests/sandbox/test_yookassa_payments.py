@@ -283,7 +283,10 @@ def test_a_body_that_is_not_json_by_its_type_is_415(shop: Shop, kind: str) -> No
     assert answer.status_code == 415
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b"5", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"[]", b"5", b"\xff", b"[" * 100_000, b'{"description": "\\ud800"}'],
+)
 def test_a_body_that_is_not_an_object_is_refused(shop: Shop, content: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     answer = shop.ask("POST", "/payments", content=content, headers=headers)

@@ -1,10 +1,18 @@
 """Receipts of 54-FZ in the local YooKassa."""
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.sandbox.yookassa_shop import Shop, item, payment_body, receipt, rub
+from tests.sandbox.yookassa_shop import (
+    Shop,
+    item,
+    payment_body,
+    receipt,
+    registered,
+    rub,
+)
 from tests.yookassa_server import YooKassa
 
 
@@ -92,10 +100,10 @@ def test_a_receipt_is_registered_after_the_payment(fiscal: Shop) -> None:
     assert fiscal.payment(made["id"])["receipt_registration"] == "pending"
     fiscal.provider.advance(5)
     assert fiscal.payment(made["id"])["receipt_registration"] == "succeeded"
-    (registered,) = fiscal.done("GET", "/receipts")["items"]
-    assert registered["status"] == "succeeded"
-    assert registered["settlements"] == [{"type": "cashless", "amount": rub("2500.00")}]
-    assert fiscal.done("GET", f"/receipts/{registered['id']}") == registered
+    (found,) = fiscal.done("GET", "/receipts")["items"]
+    assert found["status"] == "succeeded"
+    assert found["settlements"] == [{"type": "cashless", "amount": rub("2500.00")}]
+    assert fiscal.done("GET", f"/receipts/{found['id']}") == found
 
 
 def test_a_payment_that_failed_has_no_receipt(fiscal: Shop) -> None:
@@ -114,8 +122,26 @@ def test_a_capture_in_part_needs_a_receipt(fiscal: Shop) -> None:
     path, part = f"/payments/{held['id']}/capture", {"amount": rub("1000.00")}
     assert fiscal.refused(path, part) == ("invalid_request", "receipt")
     fiscal.done("POST", path, part | {"receipt": receipt(item("1000.00"))})
-    (registered,) = fiscal.provider.listing("receipts")
-    assert registered["items"] == [item("1000.00")]
+    (found,) = fiscal.provider.listing("receipts")
+    assert found["items"] == [registered("1000.00")]
+
+
+def test_a_receipt_shows_known_fields_only(fiscal: Shop) -> None:
+    agent = {
+        "agent_type": "agent",
+        "supplier": {"name": "Клиника", "inn": "7701020304"},
+    }
+    told = receipt(item("2500.00", "1.5", **agent, unheard_of="\ud800"))
+    told["items"][0]["amount"] = rub("1666.67")
+    told["items"].append(item("0.00"))
+    content = json.dumps(payment_body("2500.01", receipt=told)).encode()
+    headers = {"Content-Type": "application/json"}
+    made = fiscal.ask("POST", "/payments", content=content, headers=headers).json()
+    fiscal.provider.pay(made["id"])
+    (found,) = fiscal.provider.listing("receipts")
+    first, second = found["items"]
+    assert first == registered("1666.67", 1.5, **agent)
+    assert second == registered("0.00")
 
 
 def test_the_closing_receipt_is_made_by_itself(shop: Shop, provider: YooKassa) -> None:

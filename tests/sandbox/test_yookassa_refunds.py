@@ -10,6 +10,7 @@ from tests.sandbox.yookassa_shop import (
     item,
     payment_body,
     receipt,
+    registered,
     rub,
     sbp_body,
 )
@@ -168,6 +169,6 @@ def test_a_whole_refund_takes_the_receipt_of_its_payment(fiscal: Shop) -> None:
     paid = fiscal.pay(payment_body(receipt=receipt(item("1250.00", 2))))
     done = fiscal.refund(paid["id"], "2500.00")
     fiscal.provider.advance(10)
-    registered = fiscal.provider.listing("receipts")[-1]
-    assert registered["refund_id"] == done["id"]
-    assert registered["items"] == [item("1250.00", 2)]
+    found = fiscal.provider.listing("receipts")[-1]
+    assert found["refund_id"] == done["id"]
+    assert found["items"] == [registered("1250.00", 2.0)]

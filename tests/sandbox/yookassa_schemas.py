@@ -164,14 +164,22 @@ class Refund(Shape):
         return self
 
 
+class Supplier(Shape):
+    name: Text | None = None
+    phone: Text | None = None
+    inn: Text | None = None
+
+
 class Item(Shape):
     description: Annotated[str, Field(min_length=1, max_length=128)]
-    quantity: str | int | float
+    quantity: float
     amount: Amount
     vat_code: Annotated[int, Field(ge=1, le=12)]
     payment_subject: Text | None = None
     payment_mode: Text | None = None
     measure: Text | None = None
+    agent_type: Text | None = None
+    supplier: Supplier | None = None
 
 
 class Settlement(Shape):

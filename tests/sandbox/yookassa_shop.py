@@ -27,6 +27,11 @@ def item(value: str, quantity: Any = "1.0", **other: Any) -> dict[str, Any]:
     return {**known, "amount": rub(value), "quantity": quantity, **other}
 
 
+def registered(value: str, quantity: float = 1.0, **other: Any) -> dict[str, Any]:
+    """The item as it is shown later: its quantity is a number."""
+    return item(value, **other) | {"quantity": quantity}
+
+
 def receipt(*items: dict[str, Any]) -> dict[str, Any]:
     return {"customer": {"email": "patient@clinic.example"}, "items": list(items)}
 

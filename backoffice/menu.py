@@ -6,6 +6,8 @@ from backoffice.applications import ApplicationDesk
 from backoffice.board.views import Board
 from backoffice.booking_card import BookingCard
 from backoffice.bookings import BookingsView
+from backoffice.call_money import CallMoneyPage
+from backoffice.claims import ClaimPage
 from backoffice.clinics import ClinicsView
 from backoffice.consents import ConsentTexts
 from backoffice.doctor_form import DoctorForm
@@ -14,17 +16,21 @@ from backoffice.documents import DocumentFiles
 from backoffice.finance import FinanceView
 from backoffice.journal import JournalView
 from backoffice.ledger import LedgerDesk
+from backoffice.money_queues import MoneyQueues
 from backoffice.new_call import NewCall
 from backoffice.notices import NotificationsView, NotificationTexts, OwnNotices
 from backoffice.own_sessions import OwnSessions
 from backoffice.patient_access import PatientAccess
+from backoffice.payments import PaymentsView
 from backoffice.preferences import Preferences
 from backoffice.price_list import PriceListView
 from backoffice.profile_changes import ProfileChanges
+from backoffice.refunds import RefundPage
 from backoffice.second_factor import SecondFactor
 from backoffice.settings_page import SettingsPage
 from backoffice.staff_pages import NewStaff, OwnPassword
 from backoffice.users import UsersView
+from backoffice.withdrawals import WithdrawalPage
 from backoffice.working_plans import Holidays, WorkingPlans
 
 VIEWS: tuple[type[Any], ...] = (
@@ -32,6 +38,12 @@ VIEWS: tuple[type[Any], ...] = (
     NewCall,
     BookingCard,
     BookingsView,
+    MoneyQueues,
+    PaymentsView,
+    CallMoneyPage,
+    RefundPage,
+    ClaimPage,
+    WithdrawalPage,
     FinanceView,
     LedgerDesk,
     ApplicationDesk,

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from backoffice import call_words, cells, formats
@@ -185,6 +185,11 @@ def age(since: datetime, now: datetime) -> str:
     return stale.time_ago(int((now - since).total_seconds()))
 
 
+def is_old(since: datetime, now: datetime, hours: int) -> bool:
+    """Tell whether something waits longer than it should."""
+    return now - since > timedelta(hours=hours)
+
+
 def asker(refund: RefundFinance, names: Mapping[uuid.UUID, str]) -> str:
     """Who asked for a refund: staff by name, anybody else by the role alone."""
     role = label(refund.requested_as)
@@ -202,6 +207,7 @@ HELPERS: Mapping[str, Callable[..., Any]] = {
     "refund_story": refund_story,
     "reason": reason,
     "age": age,
+    "is_old": is_old,
     "asker": asker,
     "next_try": next_try,
 }

@@ -74,6 +74,11 @@ class RefundFinance(ViewBase):
         return f"B-{self.booking_number}"
 
     @property
+    def above_policy(self) -> bool:
+        """More than what policy gave for the whole call when it was asked for."""
+        return (self.policy_kopecks or 0) < self.amount_kopecks
+
+    @property
     def is_open(self) -> bool:
         """The refund has not ended."""
         return self.status in OPEN

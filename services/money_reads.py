@@ -110,6 +110,14 @@ async def call_of_payment(
     return (await _one(session, PaymentFinance, payment_id)).booking_id
 
 
+async def claim(
+    session: AsyncSession, actor: Actor, claim_id: uuid.UUID
+) -> RefundClaimFinance:
+    """Give a claim by its codes; what the patient wrote is not for finance."""
+    demand(actor, Permission.PAYMENT_READ)
+    return await _one(session, RefundClaimFinance, claim_id)
+
+
 def known_data(event: ProviderEventFinance) -> str:
     """Give the answer as it came, but for what could tell who paid."""
     if event.data is None:

@@ -10,7 +10,7 @@ from services.i18n import Lazy
 
 PAYMENTS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
     PaymentMethod: {
-        PaymentMethod.CARD: Lazy("Card"),
+        PaymentMethod.CARD: Lazy("Bank card"),
         PaymentMethod.SBP: Lazy("SBP"),
         PaymentMethod.WALLET: Lazy("Wallet"),
     },

@@ -89,8 +89,7 @@ async def approve(
     demand(actor, Permission.WITHDRAWAL_APPROVE)
     withdrawal = await _seen(session, actor, withdrawal_id, version)
     _demand_edge(withdrawal, W.APPROVED)
-    if withdrawal.prepared_by == actor.user_id:
-        raise Forbidden("Whoever prepared a withdrawal does not approve it.")
+    demand_second(actor, withdrawal)
     parts = await withdrawal_plans.plan(session, withdrawal, lock=True)
     if _by_hand(withdrawal, parts) != withdrawal.manual_kopecks:
         raise StaleVersion(
@@ -144,6 +143,13 @@ async def reject(
     await ledger.post(session, actor, back)
     await withdrawal_steps.tell(session, actor, withdrawal, "withdrawal_rejected")
     return withdrawal
+
+
+def demand_second(actor: Actor, withdrawal: Withdrawal) -> None:
+    """Refuse whoever prepared a withdrawal, and whoever would get it."""
+    _demand_not_own(actor, withdrawal)
+    if withdrawal.prepared_by == actor.user_id:
+        raise Forbidden("Whoever prepared a withdrawal does not approve it.")
 
 
 async def _seen(

@@ -47,7 +47,7 @@ def paid_through(
         "yookassa_shop_id": provider.shop,
         "yookassa_secret_key": provider.key,
         "yookassa_webhook_secret": SECRET,
-        "yookassa_webhook_networks": [ip_network("127.0.0.0/8")],
+        "yookassa_webhook_networks": [ip_network("127.0.0.1/32")],
     }
     made = settings.model_copy(update=told | others)
     earlier = get_settings()

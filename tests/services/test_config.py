@@ -2,11 +2,18 @@
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from services.config import Profile, Settings, get_settings, use_settings
+from services.config import (
+    RULES_OF_PRODUCTION,
+    Profile,
+    Settings,
+    get_settings,
+    use_settings,
+)
 
 LONG = "a secret of tests that is long enough"
 
@@ -190,3 +197,35 @@ def test_payment_settings_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(ValidationError, match="yookassa"):
         Settings(secret_key=LONG, **change)
+
+
+# Written by hand: what protects real people, by profile.
+ON_IN = {
+    "require_verified_phone": {Profile.PRODUCTION},
+    "require_current_consents": {Profile.PRODUCTION},
+    "require_staff_totp": {Profile.PRODUCTION},
+}
+
+
+def made_for(profile: Profile, folder: Path, **given: Any) -> Settings:
+    return Settings(profile=profile, secret_key=LONG, data_dir=folder, **given)
+
+
+@pytest.mark.parametrize("rule", ON_IN)
+@pytest.mark.parametrize("profile", list(Profile))
+def test_rules_for_real_people_are_on_in_production_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: Profile, rule: str
+) -> None:
+    for each in ON_IN:
+        monkeypatch.delenv(f"TOT_{each.upper()}", raising=False)
+    made = made_for(profile, tmp_path)
+    assert getattr(made, rule) is (profile in ON_IN[rule])
+    for given in (True, False):
+        assert getattr(made_for(profile, tmp_path, **{rule: given}), rule) is given
+        monkeypatch.setenv(f"TOT_{rule.upper()}", str(given).lower())
+        assert getattr(made_for(profile, tmp_path), rule) is given
+
+
+def test_no_rule_of_production_is_left_out_here() -> None:
+    named = {name for name in Settings.model_fields if name.startswith("require_")}
+    assert named == set(ON_IN) == set(RULES_OF_PRODUCTION)

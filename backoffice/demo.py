@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ OIDC_SETTINGS = (
     "oidc_client_id",
     "oidc_client_secret",
 )
+YOOKASSA_STATE = "yookassa.sqlite"
 out = Console()
 
 
@@ -78,7 +80,7 @@ def day_arguments(settings: Settings, speed: float) -> list[str]:
 
 
 def with_outside(settings: Settings) -> Settings:
-    """Point mail and SMS at the stand-ins, for this process and its children."""
+    """Point mail, SMS and payments at the stand-ins, for us and our children."""
     port = settings.sandbox_port
     os.environ |= {
         "TOT_SMTP_HOST": "127.0.0.1",
@@ -91,6 +93,13 @@ def with_outside(settings: Settings) -> Settings:
         "TOT_OIDC_CLIENT_ID": "tot-demo",
         "TOT_OIDC_CLIENT_SECRET": "demo",
         "TOT_OIDC_ALLOWED_EMAILS": json.dumps(OIDC_EMAILS),
+        "TOT_YOOKASSA_API_URL": f"http://127.0.0.1:{port}/yookassa/v3",
+        "TOT_YOOKASSA_SHOP_ID": "100500",
+        "TOT_YOOKASSA_SECRET_KEY": "test_local_shop",
+        "TOT_YOOKASSA_WEBHOOK_SECRET": secrets.token_urlsafe(24),
+        "TOT_YOOKASSA_WEBHOOK_NETWORKS": '["127.0.0.1/32"]',
+        "TOT_YOOKASSA_RECEIPTS": "true",
+        "TOT_YOOKASSA_RECEIPT_EMAIL": "receipts@demo.example",
     }
     update = {"smtp_host": "127.0.0.1", "smtp_port": port + 1, "smtp_tls": "none"}
     update |= {"sms_url": os.environ["TOT_SMS_URL"]}
@@ -100,12 +109,15 @@ def with_outside(settings: Settings) -> Settings:
 
 
 def outside_arguments(settings: Settings) -> list[str]:
-    """How the stand-ins of mail and SMS are started."""
+    """How the stand-ins of mail, SMS and payments are started."""
+    notices = os.environ["TOT_YOOKASSA_WEBHOOK_SECRET"]
     return [
         "-m",
         "sandbox.outside",
         f"--port={settings.sandbox_port}",
         f"--smtp-port={settings.smtp_port}",
+        f"--webhook-url=http://127.0.0.1:{settings.port}/webhooks/yookassa/{notices}",
+        f"--yookassa-state={settings.data_dir / YOOKASSA_STATE}",
     ]
 
 
@@ -127,6 +139,8 @@ def tell(settings: Settings) -> None:
     )
     inbox = f"http://127.0.0.1:{settings.sandbox_port}/inbox"
     out.print(f"Mail, SMS {inbox}", highlight=False)
+    cabinet = f"http://127.0.0.1:{settings.sandbox_port}/yookassa/admin"
+    out.print(f"Payments  {cabinet}", highlight=False)
     out.print(f"Logs      {settings.data_dir}/demo.log", highlight=False)
     out.print("Ctrl-C stops everything; the data stays for the next time.")
 

@@ -16,6 +16,7 @@ STEP_SECONDS = 3.0
 DETOUR, KM_AN_HOUR = 1.4, 25.0
 KM_A_DEGREE = 111.2
 EARLY = timedelta(minutes=45)
+EXTRAS = 0.25
 RANK = {"in_progress": 0, "en_route": 1, "accepted": 2}
 
 Point = tuple[float, float]
@@ -168,8 +169,18 @@ class DoctorLife:
         said = {
             "actual_minutes": minutes,
             "conclusion": self.world.chance.choice(CONCLUSIONS),
+            "items": await self._extras(),
         }
         await self._do(visit_id, "complete", said)
+
+    async def _extras(self) -> list[dict[str, Any]]:
+        """Now and then something from the price list is done besides."""
+        if not self.world.likely(EXTRAS):
+            return []
+        answer = await self.account.call("GET", "/v1/price-list")
+        extras = [each for each in answer.json()["items"] if each["kind"] == "extra"]
+        chosen = self.world.chance.sample(extras, k=min(len(extras), 1))
+        return [{"price_item_id": each["id"], "quantity": 1} for each in chosen]
 
     async def _drive(self, address: dict[str, Any]) -> None:
         """Move along the line to the door, telling the position on the way."""

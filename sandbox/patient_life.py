@@ -9,24 +9,32 @@ from models.specialization import Specialization
 from sandbox.city import door
 from sandbox.client import Account, World
 from sandbox.complaints import CANCELS, complaint, specialization
+from sandbox.patient_money import pay, settle
 from sandbox.people import person
 
 CONSENTS = [{"kind": "personal_data", "version": "1"}]
 OPEN = {"pending", "assigned", "accepted", "en_route", "in_progress"}
 WATCHED_HOURS = 3
+PAYS_EARLY = 0.5
 
 
 async def live(world: World, login: str | None, password: str) -> None:
     """One call of one patient, from picking up the phone to the end of the visit."""
     account = Account(world, login, password) if login else await _register(world)
-    made = await account.call("POST", "/v1/bookings", await _draft(world), once=True)
+    draft = await _draft(world)
+    made = await account.call("POST", "/v1/bookings", draft, once=True)
     if made.status_code != 201:
         world.told["calls refused"] += 1
         return
     world.told["calls"] += 1
+    booking_id = made.json()["id"]
+    # A consultation is paid in advance, or the doctor does not set out.
+    if draft["call_type"] == "consultation" or world.likely(PAYS_EARLY):
+        await pay(world, account, booking_id)
     if world.likely(0.05):
-        await _change_mind(world, account, made.json()["id"])
-    await _watch(world, account, made.json()["id"])
+        await _change_mind(world, account, booking_id)
+    await _watch(world, account, booking_id)
+    await settle(world, account, booking_id)
     await account.sign_out()
 
 

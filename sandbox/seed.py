@@ -17,21 +17,25 @@ from typing import Any
 import sqlalchemy as sa
 from rich.progress import Progress
 
-from models.role_grant import STAFF_ROLES
-from sandbox import applications, consent_texts, loading
+from models.booking_words import CallType
+from models.role_grant import STAFF_ROLES, Role
+from sandbox import applications, consent_texts, loading, past_money
 from sandbox.cast import STAFF, City, Passwords, populate
 from sandbox.history import Past
 from sandbox.rhythm import moments
 from sandbox.walk import HOURS, Walk, scripts
 from services import bulk_loader, invariants, migrations, passwords
+from services import settings as options
+from services.actor import Actor, Via
 from services.clock import now as present
 from services.config import Profile, Settings, get_settings
 from services.database import Sessions, make_engine, make_sessions
 from services.edges import transaction
 
-SEED, DAYS, CALLS_A_DAY = 2026, 60, 300
+SEED, DAYS, CALLS_A_DAY, PAID_DAYS = 2026, 60, 300, 30
 DOCTORS, PATIENTS, WALKED = 200, 3000, 200
 LOGINS, CROWD = "demo-logins.json", "demo-crowd.json"
+YOOKASSA_STATE = "yookassa.sqlite"
 KNOWN = "SELECT EXISTS (SELECT FROM app_user WHERE email = 'dispatcher@demo.example')"
 EMPTY = "SELECT NOT EXISTS (SELECT FROM app_user)"
 
@@ -125,6 +129,7 @@ async def _fill(sessions: Sessions, settings: Settings) -> None:
         await _applications(sessions, city, chance, bars)
         await _past(sessions, city, chance, now, bars)
         await _walk(sessions, city, chance, now, bars)
+        await _money(sessions, city, settings, bars)
         await _check(sessions, bars)
     _write(settings.data_dir, city, words)
 
@@ -163,6 +168,20 @@ async def _walk(
         scripts(chance, now, WALKED), description="The last hours, step by step"
     ):
         await walk.run(script)
+
+
+async def _money(
+    sessions: Sessions, city: City, settings: Settings, bars: Progress
+) -> None:
+    bar = bars.add_task("What visits earned, and who paid", total=1)
+    admin = Actor(city.staff["admin"], Role.ADMIN, Via.CONSOLE)
+    state = settings.data_dir / YOOKASSA_STATE
+    async with transaction(sessions) as session:
+        ahead = options.prepay_key(CallType.CONSULTATION)
+        await options.put(session, admin, ahead, 1)
+        await past_money.load(session, PAID_DAYS)
+        await past_money.tell_provider(session, state, settings.profile.value)
+    bars.advance(bar)
 
 
 async def _check(sessions: Sessions, bars: Progress) -> None:

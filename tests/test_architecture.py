@@ -20,7 +20,7 @@ EDGES = {"services/edges.py", "api/deps.py", "services/worker.py"}
 # PostgreSQL's own administration and tools that run outside any request.
 PROGRAMS = {"services/embedded_postgres.py", "backoffice/checks.py"}
 # Fills an empty demo database, by COPY.
-BULK = {"sandbox/loading.py"}
+BULK = {"sandbox/loading.py", "sandbox/past_money.py"}
 # Wall clocks: tokens carry the time of the process that signs them, ids carry
 # milliseconds, and waiting loops use a monotonic clock. Rows get app_now().
 CLOCK_READERS = {"services/tokens.py", "models/base.py"}

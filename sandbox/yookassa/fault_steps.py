@@ -20,6 +20,7 @@ Fired = Mapping[str, Mapping[str, Any]]
 PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 STRANGE = ("502_html", "200_html", "200_list", "empty")
 HANG_SECONDS = 60
+GONE = 499  # Nobody is there to read it; the journal shows it.
 PROCESSING = {
     "type": "processing",
     "description": "Request accepted, but not processed yet",
@@ -51,7 +52,7 @@ class Steps:
         if "latency" in fired:
             await asyncio.sleep(float(fired["latency"].get("ms", 500)) / 1000)
         if "hang_before" in fired and await self._left("hang_before"):
-            return Response()
+            return Response(status_code=GONE)
         if "cabinet_refund" in fired:
             self._refund_by_hand(fired["cabinet_refund"])
         if "drop_key" in fired:
@@ -76,7 +77,7 @@ class Steps:
         if "unknown_enum" in fired:
             told = _alien(told, fired["unknown_enum"])
         if "hang_after" in fired and await self._left("hang_after"):
-            return Response()
+            return Response(status_code=GONE)
         if "500_after" in fired:
             return _failed(500, "Internal server error")
         if "reset_after" in fired:
@@ -104,7 +105,7 @@ class Steps:
     async def _torn(self) -> Response:
         tear(self.request.scope)
         await self.request.receive()  # The body is read, so this is the end.
-        return Response(status_code=599)
+        return Response(status_code=GONE)
 
     def _refund_by_hand(self, told: Mapping[str, Any]) -> None:
         named = (*self.call.ids, str(self.call.body.get("payment_id", "")))

@@ -22,7 +22,7 @@ from backoffice import call_words, cells, formats
 from backoffice.booking_search import by_doctor, narrowed
 from backoffice.filters import Choice, Day, Words
 from backoffice.tables import TableView
-from models import Assignment, Booking, PatientProfile, User
+from models import Assignment, Booking, DoctorProfile, PatientProfile, User
 from models.assignment import SHOWN
 from models.booking import Status
 from models.booking_words import CallType, Priority
@@ -30,10 +30,18 @@ from models.payment import PaymentState
 from models.specialization import Specialization
 from services import visit_money
 from services.clock import MOSCOW
-from services.i18n import Lazy
+from services.i18n import Lazy, gettext
 from services.permissions import Permission
 from services.words import label
 
+# The visit is still to come, and the doctor's licence or documents end before it.
+PAPERS_OUT = sa.and_(
+    col(Assignment.outcome).is_(None),
+    sa.cast(sa.func.timezone("Europe/Moscow", col(Assignment.planned_start)), sa.Date)
+    > sa.func.least(
+        col(DoctorProfile.licence_expires_on), col(DoctorProfile.documents_valid_until)
+    ),
+)
 GIST = 60
 SEARCH_CAP = 500
 MARKS = {
@@ -66,6 +74,7 @@ class CallLine:
 
     booking: Booking
     doctor: str | None
+    papers_out: bool
     born: date | None
     payment_state: PaymentState
 
@@ -84,6 +93,15 @@ def _age(line: CallLine) -> str:
 def _gist(line: CallLine) -> Any:
     symptoms = line.booking.symptoms
     return symptoms if len(symptoms) <= GIST else symptoms[:GIST].rstrip() + "…"
+
+
+def _doctor(line: CallLine) -> Any:
+    """The name, in red where the papers end before the visit."""
+    if not line.papers_out or line.doctor is None:
+        return cells.either(line.doctor)
+    return Markup('{} <span class="pill bad">{}</span>').format(
+        line.doctor, gettext("licence expired")
+    )
 
 
 def _kind(line: CallLine) -> Any:
@@ -139,7 +157,7 @@ class BookingsView(TableView, model=Booking):
         "age": _age,
         "district": lambda line: cells.either(line.booking.district),
         "wanted_from": _wanted,
-        "doctor": lambda line: cells.either(line.doctor),
+        "doctor": _doctor,
         "price": lambda line: formats.roubles(line.booking.price_kopecks),
         "payment": lambda line: cells.payment(line.payment_state),
     }
@@ -191,10 +209,12 @@ class BookingsView(TableView, model=Booking):
                 col(User.last_name),
                 col(User.first_name),
                 col(User.middle_name),
+                PAPERS_OUT,
                 col(PatientProfile.birth_date),
             )
             .outerjoin(Assignment, turn)
             .outerjoin(User, col(User.id) == col(Assignment.doctor_id))
+            .outerjoin(DoctorProfile, col(DoctorProfile.user_id) == col(User.id))
             .outerjoin(
                 PatientProfile, col(PatientProfile.user_id) == col(Booking.patient_id)
             )
@@ -213,6 +233,7 @@ def _line(
     last_name: str | None,
     first_name: str | None,
     middle_name: str | None,
+    papers_out: bool | None,
     holder_born: date | None,
 ) -> CallLine:
     initials = [f"{part[0]}." for part in (first_name, middle_name) if part]
@@ -220,7 +241,7 @@ def _line(
     # Another person's call never shows the account holder's facts.
     other = booking.subject_name is not None
     born = booking.subject_birth_date if other else holder_born
-    return CallLine(booking, doctor, born, payment_state)
+    return CallLine(booking, doctor, bool(papers_out), born, payment_state)
 
 
 def _today(line: CallLine) -> date:

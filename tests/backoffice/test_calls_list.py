@@ -1,17 +1,19 @@
 """The list of calls: found by anything, filtered, and telling no more than it may."""
 
 import uuid
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlmodel import col, select
 
 from backoffice.call_words import age
-from models import Booking
+from models import Booking, DoctorProfile
 from models.base import metadata
 from models.booking import Status
 from models.booking_finance import BookingFinance
+from services import assignments
 from services.booking_drafts import SubjectInput
 from services.database import Sessions
 from services.edges import transaction
@@ -46,6 +48,35 @@ async def calls(sessions: Sessions) -> dict[str, Booking]:
             address=factories.address(text="Тверская улица, 12"),
         )
     return {"first": first, "second": second, "doctor": orlov}  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("paper", ["licence_expires_on", "documents_valid_until"])
+async def test_a_visit_that_the_papers_do_not_reach_is_red(
+    dispatcher: Browser, sessions: Sessions, paper: str
+) -> None:
+    async with transaction(sessions) as session:
+        staff = await factories.dispatcher(session)
+        sound = await factories.doctor(session, last_name="Годный")
+        late = await factories.doctor(session, last_name="Просроченный")
+        start = await factories.tomorrow(session)
+        for doctor in (sound, late):
+            made = await factories.booking(session)
+            await assignments.assign(
+                session, factories.as_staff(staff), made.id, doctor.id, 1, start
+            )
+        done = await factories.booking_in(
+            session, Status.COMPLETED, doctor=late, dispatcher=staff
+        )
+        query = select(DoctorProfile).where(col(DoctorProfile.user_id) == late.id)
+        profile = (await session.exec(query)).one()
+        setattr(profile, paper, start.date() - timedelta(days=1))
+    page = await dispatcher.page("/calls/list")
+    rows = page.split("<tr>")
+    marked = [row for row in rows if 'pill bad">лицензия истекла' in row]
+    assert len(marked) == 1
+    assert "Просроченный" in marked[0]
+    # A visit that took place was sound when it did.
+    assert f">{done.label}<" not in marked[0]
 
 
 async def shown(browser: Browser, calls: dict[str, Any], **query: str) -> set[str]:

@@ -19,15 +19,8 @@ from services import direct
 from services.actor import Actor
 from services.errors import InsufficientFunds, LedgerConflict
 
-_JOURNAL = """
-INSERT INTO ledger_journal
-  (id, idem_key, request_hash, kind, ref_type, ref_id, booking_id,
-   actor_id, acting_as, via)
-VALUES (%(id)s, %(key)s, %(hash)s, %(kind)s, %(ref_type)s, %(ref_id)s,
-        %(booking_id)s, %(actor_id)s, %(acting_as)s, %(via)s)
-ON CONFLICT (idem_key) DO NOTHING RETURNING id
-"""
-_EARLIER = "SELECT id, request_hash FROM ledger_journal WHERE idem_key = %(key)s"
+# Accounts are made before any is locked: whoever waits for one that a rival is making
+# holds nothing that the rival could want.
 _OPEN = """
 INSERT INTO ledger_account
   (id, code, kind, nature, owner_id, currency, guarded, balance_kopecks, version)
@@ -39,23 +32,37 @@ SELECT id, code, kind, nature, owner_id, 'RUB', guarded,
  ORDER BY code
 ON CONFLICT (code) DO NOTHING RETURNING id
 """
-_LOCKED = """
-WITH locked AS MATERIALIZED (
+_JOURNAL = f"""
+WITH opened AS ({_OPEN})
+INSERT INTO ledger_journal
+  (id, idem_key, request_hash, kind, ref_type, ref_id, booking_id,
+   actor_id, acting_as, via)
+VALUES (%(id)s, %(key)s, %(hash)s, %(kind)s, %(ref_type)s, %(ref_id)s,
+        %(booking_id)s, %(actor_id)s, %(acting_as)s, %(via)s)
+ON CONFLICT (idem_key) DO NOTHING RETURNING id
+"""  # noqa: S608 - a constant of ours
+_EARLIER = "SELECT id, request_hash FROM ledger_journal WHERE idem_key = %(key)s"
+# Guarded accounts are locked in the order of their ids; no leg is written unless every
+# one of them holds enough.
+_ENTRIES = """
+WITH leg AS (
+  SELECT id, code, amount
+    FROM unnest(%(ids)s::uuid[], %(codes)s::text[], %(amounts)s::bigint[])
+         AS leg (id, code, amount)
+), held AS MATERIALIZED (
   SELECT id, code, balance_kopecks FROM ledger_account
    WHERE code = ANY(%(codes)s) AND guarded ORDER BY id FOR NO KEY UPDATE
+), found AS (
+  SELECT id, code FROM held
+  UNION ALL
+  SELECT id, code FROM ledger_account WHERE code = ANY(%(codes)s) AND NOT guarded
 )
-SELECT id, code, balance_kopecks FROM locked
-UNION ALL
-SELECT id, code, NULL FROM ledger_account
- WHERE code = ANY(%(codes)s) AND NOT guarded
-"""
-# In the order of the accounts, as everybody takes them.
-_ENTRIES = """
 INSERT INTO ledger_entry (id, journal_id, account_id, amount_kopecks)
-SELECT leg.id, %(journal_id)s, leg.account_id, leg.amount
-  FROM unnest(%(ids)s::uuid[], %(accounts)s::uuid[], %(amounts)s::bigint[])
-       AS leg (id, account_id, amount)
- ORDER BY leg.account_id
+SELECT leg.id, %(journal_id)s, found.id, leg.amount
+  FROM leg JOIN found USING (code)
+ WHERE NOT EXISTS (
+   SELECT FROM leg JOIN held USING (code) WHERE held.balance_kopecks + leg.amount < 0)
+ ORDER BY found.id
 RETURNING id
 """
 # What an unguarded account comes to: the last snapshot and all that came after it.
@@ -134,26 +141,23 @@ async def post(session: AsyncSession, actor: Actor, posting: Posting) -> bool:
     legs = posting.legs()
     if not legs:
         return False
-    journal_id = await _journal(session, actor, posting)
+    journal_id = await _journal(session, actor, posting, legs)
     if journal_id is None:
         return False
-    found = await _accounts(session, legs)
-    await direct.fetch_all(
-        session,
-        _ENTRIES,
-        {
-            "journal_id": journal_id,
-            "ids": [uuid7() for _ in legs],
-            "accounts": [found[account.code] for account in legs],
-            "amounts": list(legs.values()),
-        },
-    )
+    values = {
+        "journal_id": journal_id,
+        "ids": [uuid7() for _ in legs],
+        "codes": [account.code for account in legs],
+        "amounts": list(legs.values()),
+    }
+    if not await direct.fetch_all(session, _ENTRIES, values):
+        raise InsufficientFunds
     return True
 
 
 async def open_account(session: AsyncSession, account: Account) -> None:
     """Make an account unless it is there; it holds nothing."""
-    await _open(session, [account])
+    await direct.fetch_all(session, _OPEN, _wanted([account]))
 
 
 async def balance(session: AsyncSession, account: Account) -> int:
@@ -172,10 +176,14 @@ async def balances(
 
 
 async def _journal(
-    session: AsyncSession, actor: Actor, posting: Posting
+    session: AsyncSession,
+    actor: Actor,
+    posting: Posting,
+    accounts: Collection[Account],
 ) -> uuid.UUID | None:
-    """Write the journal; None when the same one is there already."""
+    """Make the accounts and the journal; None when the same one is there already."""
     values: dict[str, Any] = {
+        **_wanted(accounts),
         "id": uuid7(),
         "key": posting.key,
         "hash": posting.fingerprint(),
@@ -196,34 +204,12 @@ async def _journal(
     return None
 
 
-async def _open(session: AsyncSession, accounts: Collection[Account]) -> None:
-    await direct.fetch_all(
-        session,
-        _OPEN,
-        {
-            "ids": [uuid7() for _ in accounts],
-            "codes": [account.code for account in accounts],
-            "kinds": [account.kind for account in accounts],
-            "natures": [nature_of(account.kind) for account in accounts],
-            "owners": [account.owner_id for account in accounts],
-            "guarded": [account.kind in GUARDED for account in accounts],
-        },
-    )
-
-
-async def _accounts(
-    session: AsyncSession, legs: Mapping[Account, int]
-) -> Mapping[str, uuid.UUID]:
-    """Make the accounts that are missing, then lock and check the guarded ones.
-
-    In that order: whoever waits for an account that a rival is making holds no lock
-    yet that the rival could want.
-    """
-    await _open(session, legs)
-    amounts = {account.code: amount for account, amount in legs.items()}
-    rows = await direct.fetch_all(session, _LOCKED, {"codes": list(amounts)})
-    for row in rows:
-        held = row.balance_kopecks
-        if held is not None and held + amounts[row.code] < 0:
-            raise InsufficientFunds
-    return {row.code: row.id for row in rows}
+def _wanted(accounts: Collection[Account]) -> dict[str, Any]:
+    return {
+        "ids": [uuid7() for _ in accounts],
+        "codes": [account.code for account in accounts],
+        "kinds": [account.kind for account in accounts],
+        "natures": [nature_of(account.kind) for account in accounts],
+        "owners": [account.owner_id for account in accounts],
+        "guarded": [account.kind in GUARDED for account in accounts],
+    }

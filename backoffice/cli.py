@@ -25,7 +25,7 @@ from backoffice.running import (
     serve,
     work,
 )
-from services import invariants, staff, streets
+from services import amounts, invariants, settlements, staff, streets
 from services.actor import SYSTEM
 from services.config import Profile, Settings, get_settings
 from services.database import make_engine, make_sessions
@@ -92,6 +92,14 @@ def on_database(
 
     with clear_errors(), ready_database(settings) as url:
         return asyncio.run(run(url))
+
+
+def lines_of(file: Path) -> list[str]:
+    """Read a text line by line; one that is no text ends the command."""
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        fail(f"{file} is not a text in UTF-8.")
 
 
 def end_in_order() -> None:
@@ -181,13 +189,27 @@ def load_streets(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
 ) -> None:
     """Load streets from a CSV file: name,district,latitude,longitude."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        fail(f"{file} is not a text in UTF-8.")
+    lines = lines_of(file)
     shown = track(lines, description="Reading streets", console=err, transient=True)
     count = on_database(lambda session: streets.load_streets(session, SYSTEM, shown))
     out.print(f"{count} streets loaded.")
+
+
+@commands.command()
+def import_settlement(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+) -> None:
+    """Post what the provider transferred: CSV of type;id;amount;fee;date."""
+    lines = lines_of(file)
+    done = on_database(lambda session: settlements.take_in(session, SYSTEM, lines))
+    with use_locale("en"):
+        for day, kopecks in done.by_day.items():
+            out.print(f"{day}: {amounts.roubles(kopecks)}", highlight=False)
+        held = amounts.roubles(done.held_kopecks)
+    told = f"{done.posted} lines posted; the provider still holds {held}."
+    out.print(told, highlight=False)
+    if done.found:
+        fail(f"{done.found} findings wait for finance.")
 
 
 @commands.command("check-invariants")

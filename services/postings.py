@@ -267,11 +267,15 @@ def payout_reversed(
 
 
 def settled(key: str, kopecks: int) -> Posting:
-    """The provider has transferred what it held to our bank."""
+    """The provider has transferred what it held to our bank; below nothing, kept back.
+
+    Its key is the provider's id of the payment or refund, which is settled once.
+    """
+    ways = (BANK, CLEARING) if kopecks >= 0 else (CLEARING, BANK)
     return _of(
         f"settlement:{key}",
         "settlement",
         ("settlement", None),
         None,
-        Move(BANK, CLEARING, kopecks),
+        Move(*ways, abs(kopecks)),
     )

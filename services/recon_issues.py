@@ -112,11 +112,15 @@ async def settle(session: AsyncSession, kind: IssueKind, subject: str) -> None:
 
 
 async def settle_others(
-    session: AsyncSession, kind: IssueKind, found: Collection[str]
+    session: AsyncSession, kind: IssueKind, found: Collection[str], prefix: str = ""
 ) -> None:
-    """Close every open finding of a kind that is not among those just found."""
-    values = {"kind": kind.value, "found": list(found), **_BY_ITSELF}
-    await session.execute(sa.text(f"{_SETTLE} AND subject <> ALL(:found)"), values)
+    """Close every open finding of a kind that is not among those just found.
+
+    With a prefix, only those whose subject begins with it.
+    """
+    values = {"kind": kind.value, "found": list(found), "prefix": prefix}
+    others = "AND subject <> ALL(:found) AND starts_with(subject, :prefix)"
+    await session.execute(sa.text(f"{_SETTLE} {others}"), values | {**_BY_ITSELF})
 
 
 async def take(

@@ -48,7 +48,7 @@ def test_the_help_lists_every_command(environment: dict[str, str]) -> None:
     told = call(environment, "--help").stdout
     for name in (
         "serve", "worker", "demo", "migrate", "create-admin", "load-streets",
-        "check-invariants", "check-migrations", "check-catalogs",
+        "import-settlement", "check-invariants", "check-migrations", "check-catalogs",
     ):  # fmt: skip
         assert name in told
 
@@ -75,6 +75,25 @@ def test_streets_are_loaded_or_refused_whole(
     assert "1 streets" in call(environment, "load-streets", str(good)).stdout
     assert call(environment, "load-streets", str(bad)).returncode == 1
     assert call(environment, "load-streets", str(tmp_path / "none")).returncode == 2
+
+
+def test_a_registry_of_transfers_is_imported_or_waits_for_finance(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    empty, strange, bad = (tmp_path / f"{name}.csv" for name in ("e", "s", "b"))
+    head = "type;id;amount;fee;date\n"
+    empty.write_text(head)
+    ident = "2d8bc1f0-000f-5000-8000-000000000001"
+    strange.write_text(f"{head}payment;{ident};4500.00;157.50;2026-12-01\n")
+    bad.write_bytes(b"\xff\xfe")
+    fine = call(environment, "import-settlement", str(empty))
+    assert fine.returncode == 0
+    assert "0 lines posted; the provider still holds 0" in fine.stdout
+    waits = call(environment, "import-settlement", str(strange))
+    assert waits.returncode == 1
+    assert "1 findings wait for finance." in waits.stderr
+    refused = call(environment, "import-settlement", str(bad))
+    assert (refused.returncode, "UTF-8" in refused.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("secret", ["", "short"])

@@ -9,6 +9,7 @@ from procrastinate.worker import Worker
 
 from services import (
     expiry,
+    invariant_watch,
     jobs,
     ledger_snapshots,
     money_poll,
@@ -16,8 +17,11 @@ from services import (
     password_reset,
     payment_watch,
     planned_duty,
+    recon,
+    recon_leftovers,
     refund_sending,
     retention,
+    settlements,
     webhook_handling,
 )
 from services.config import Settings
@@ -30,6 +34,7 @@ SILENT_SECONDS = 60.0
 # Jobs exist for the queue once the modules that define them are loaded.
 DEFINED_IN = (
     expiry,
+    invariant_watch,
     jobs,
     ledger_snapshots,
     money_poll,
@@ -37,8 +42,11 @@ DEFINED_IN = (
     password_reset,
     payment_watch,
     planned_duty,
+    recon,
+    recon_leftovers,
     refund_sending,
     retention,
+    settlements,
     webhook_handling,
 )
 

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Booking, Payment, ReconIssue, Refund, User
 from models.booking import Status
+from models.booking_words import CancelReason
 from models.payment import PaymentMethod, PaymentStatus, Surplus
 from models.recon_issue import IssueKind
 from models.refund import Destination, RefundReason, RefundStatus, Split
@@ -22,13 +23,20 @@ from services import (
     postings,
     refund_approvals,
     refund_outcomes,
+    refund_sending,
 )
-from services.actor import SYSTEM, Actor
+from services.actor import SYSTEM, Actor, Via
+from services.config import get_settings
+from services.database import Sessions
+from services.edges import transaction
+from services.gateways import yookassa
+from services.gateways.yookassa_client import shop_of
 from services.gateways.yookassa_outcomes import Done
 from services.refund_imports import Verdict
 from services.refund_terms import Terms, Wish
-from tests import factories, money_rows
+from tests import factories, money_rows, paying
 from tests.factories import as_staff
+from tests.yookassa_server import YooKassa
 
 # Without a price list an urgent visit costs this; the doctor gets seventy of a hundred.
 PRICE, THEIRS, OURS = 500_000, 350_000, 150_000
@@ -232,3 +240,66 @@ async def just_now(session: AsyncSession, moment: datetime | None) -> bool:
     """Tell whether something was a moment ago."""
     assert moment is not None
     return abs(await clock.now(session) - moment) < timedelta(seconds=30)
+
+
+# -- with the local provider --------------------------------------------------
+
+
+async def paid_online(
+    sessions: Sessions,
+    provider: YooKassa,
+    status: Status = Status.ASSIGNED,
+    method: PaymentMethod = PaymentMethod.CARD,
+) -> Stage:
+    """Walk a call to a status, and pay for it at the provider."""
+    async with transaction(sessions) as session:
+        doctor = await factories.doctor(session)
+        dispatcher = await factories.dispatcher(session)
+        booking = await factories.booking_in(
+            session, status, doctor=doctor, dispatcher=dispatcher
+        )
+        anna, boris = await finance(session), await finance(session)
+    payment = await paying.sent(sessions, booking, method)
+    assert payment.provider_id is not None
+    provider.pay(payment.provider_id)
+    payment = await paying.look(sessions, payment)
+    assert payment.status is PaymentStatus.SUCCEEDED
+    return Stage(doctor, as_staff(dispatcher), anna, boris, booking, payment)
+
+
+async def cancelled(sessions: Sessions, stage: Stage) -> Refund:
+    """Let the patient call it off; give the one refund that policy makes."""
+    patient = Actor(stage.booking.patient_id, Role.PATIENT, Via.API)
+    reason = CancelReason.PATIENT_CHANGED_MIND
+    async with transaction(sessions) as session:
+        await bookings.cancel(session, patient, stage.booking.id, reason)
+        return (await refunds_of(session, stage.booking))[0]
+
+
+async def look(sessions: Sessions, refund: Refund) -> Refund:
+    """Send or follow a refund as if it were due."""
+    async with transaction(sessions) as session:
+        row = await session.get_one(Refund, refund.id)
+        row.next_look_at = await clock.now(session)
+    await refund_sending.send(sessions, refund.id)
+    return await again(sessions, refund)
+
+
+async def again(sessions: Sessions, refund: Refund) -> Refund:
+    """Read a refund anew."""
+    async with transaction(sessions) as session:
+        return await session.get_one(Refund, refund.id)
+
+
+async def age(sessions: Sessions, refund: Refund, hours: float) -> None:
+    """Let the key of a refund have been used so long ago."""
+    async with transaction(sessions) as session:
+        row = await session.get_one(Refund, refund.id)
+        row.key_used_at = await clock.now(session) - timedelta(hours=hours)
+
+
+async def fetched(provider_id: str) -> Done:
+    """Give a refund as the provider has it."""
+    answer = await yookassa.get_refund(shop_of(get_settings()), provider_id)
+    assert isinstance(answer, Done)
+    return answer

@@ -14,13 +14,14 @@ from backoffice.command_calls import Call
 from backoffice.commands import Done, command, sentence
 from backoffice.new_call_form import Typed
 from backoffice.pages import Page, page, staff_of
-from backoffice.provider_words import OUTCOMES, source
+from backoffice.provider_words import OUTCOMES, source, status
 from models.booking_words import ExtraConsent
 from models.refund import Destination, RefundReason, Split
 from services import compensations, extras, money_reads, refunds
 from services.edges import in_transaction
 from services.errors import DomainError
 from services.i18n import Lazy, gettext
+from services.ledger_words import HAPPENED
 from services.money_reads import CallMoney
 from services.permissions import Permission
 
@@ -159,6 +160,8 @@ def helpers(money: CallMoney) -> dict[str, Any]:
         **money_words.HELPERS,
         "outcomes": OUTCOMES,
         "source": source,
+        "said_status": status,
+        "happened": HAPPENED,
         "state_pill": cells.payment,
         "money": money,
         "call": money.call,

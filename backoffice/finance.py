@@ -39,16 +39,19 @@ class FinanceView(TableView, model=BookingFinance):
         "details": Permission.BOOKING_FINANCE_READ,
     }
     can_view_details = True
+    details_template = "finance/booking.html"
     column_list: ClassVar[Sequence[Any]] = ["number"]
     column_sortable_list: ClassVar[Sequence[Any]] = ["created_at"]
     column_default_sort = ("created_at", True)
     search_hint = Lazy("Number")
-    numbers = frozenset({"price_kopecks"})
+    numbers = frozenset({"price_kopecks", "paid_kopecks"})
     column_labels: ClassVar[dict[Any, Any]] = {
         "number": Lazy("Number"),
         "status": Lazy("Status"),
         "call_type": Lazy("Type"),
         "price_kopecks": Lazy("Quoted price"),
+        "payment": Lazy("Payment"),
+        "paid_kopecks": Lazy("Came and stayed"),
         "cancel_reason_code": Lazy("Reason for cancelling"),
         "bearer": Lazy("Borne by"),
         "created_at": Lazy("Taken"),
@@ -62,6 +65,8 @@ class FinanceView(TableView, model=BookingFinance):
         "created_at": lambda row: formats.moment(row.created_at),
         "call_type": lambda row: label(row.call_type),
         "price_kopecks": lambda row: formats.roubles(row.price_kopecks),
+        "payment": lambda row: cells.payment(row.payment_state),
+        "paid_kopecks": lambda row: formats.roubles(row.paid_kopecks),
         "completed_at": lambda row: formats.moment(row.completed_at),
         "cancel_reason_code": _reason,
         "payer_contact": lambda row: cells.either(row.payer_contact),

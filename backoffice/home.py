@@ -8,9 +8,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 
 from backoffice import formats
+from backoffice.money_queues import TABS as QUEUES
 from backoffice.pages import staff_of
 from models.booking import Status
-from services import figures
+from services import figures, money_figures, money_queues
 from services.edges import in_transaction
 from services.i18n import gettext
 from services.permissions import Permission, may
@@ -56,6 +57,21 @@ async def _money(session: AsyncSession) -> Sequence[Tile]:
         Tile(taken, gettext("Calls taken today"), here),
         Tile(done, gettext("Completed today"), f"{here}?status=completed"),
         Tile(dropped, gettext("Cancelled today"), f"{here}?status=cancelled"),
+    ]
+
+
+async def _desk(session: AsyncSession) -> Sequence[Tile]:
+    counts = await money_queues.counts(session)
+    today = await money_figures.today(session)
+    here = "/admin/payments/list"
+    waiting = [
+        Tile(str(counts[name]), str(words), path, "is-warn" if counts[name] else "")
+        for name, (path, words) in QUEUES.items()
+    ]
+    return [
+        *waiting,
+        Tile(formats.roubles(today["paid"]), gettext("Paid today"), here),
+        Tile(formats.roubles(today["refunded"]), gettext("Given back today"), here),
     ]
 
 
@@ -126,6 +142,7 @@ async def _people(session: AsyncSession) -> Sequence[Tile]:
 Figures = Callable[[AsyncSession], Awaitable[Sequence[Tile]]]
 SECTIONS: Mapping[Permission, tuple[str, Figures]] = {
     Permission.BOOKING_READ: ("Calls", _calls),
+    Permission.PAYMENT_READ: ("Money", _desk),
     Permission.BOOKING_FINANCE_READ: ("Calls and prices", _money),
     Permission.APPLICATION_REVIEW: ("Applications", _applications),
     Permission.DOCTOR_READ: ("Doctors", _doctors),

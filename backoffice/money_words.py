@@ -7,13 +7,13 @@ from typing import Any
 
 from backoffice import call_words, cells, formats
 from backoffice.provider_words import reason
-from models.payment import PaymentMethod, PaymentStatus
+from models.payment import PaymentMethod, PaymentStatus, Surplus
 from models.payment_finance import PaymentFinance
 from models.refund import Destination, RefundStatus, Refusal
 from models.refund_finance import RefundFinance
 from models.role_grant import STAFF_ROLES
 from services import stale
-from services.i18n import Lazy, gettext
+from services.i18n import Lazy, gettext, ngettext
 from services.money_reads import CallMoney
 from services.words import label
 
@@ -72,22 +72,25 @@ def summary(money: CallMoney) -> str:
     """The whole of it on one line: what came, how, and what went back."""
     call = money.call
     came = [each for each in money.payments if each.captured_kopecks]
-    if not came:
+    twice = [each for each in came if each.surplus is Surplus.DOUBLE]
+    counted = [each for each in came if each not in twice]
+    if not counted:
         return gettext("Nothing was paid")
-    returned = formats.roubles(call.returned_kopecks)
-    if len(came) > 1:
-        return gettext(
-            "Paid {amount} in {count} payments, given back {returned}",
-            amount=formats.roubles(call.captured_kopecks),
-            count=len(came),
-            returned=returned,
-        )
-    return gettext(
+    how = means(counted[0]) if len(counted) == 1 else _several(len(counted))
+    line = gettext(
         "Paid {amount} {means}, given back {returned}",
-        amount=formats.roubles(came[0].captured_kopecks),
-        means=means(came[0]),
-        returned=returned,
+        amount=formats.roubles(call.captured_kopecks),
+        means=how,
+        returned=formats.roubles(call.returned_kopecks),
     )
+    if not twice:
+        return line
+    more = formats.roubles(sum(each.captured_kopecks for each in twice))
+    return line + gettext("; {sum} came a second time", sum=more)
+
+
+def _several(count: int) -> str:
+    return ngettext("in {count} payment", "in {count} payments", count)
 
 
 def payment_story(payment: PaymentFinance, now: datetime) -> str:
@@ -160,7 +163,7 @@ def _on_its_way(refund: RefundFinance, now: datetime) -> str:
             "Approved. Transfer the money from the bank and note the document here."
         )
     return gettext(
-        "Approved. The system sends it by itself: {next}.",
+        "Ready. The system sends it by itself: {next}.",
         next=next_try(refund.next_look_at, now),
     )
 

@@ -31,7 +31,14 @@ REASONS: Mapping[str, Lazy] = {
     "rejected_by_payee": Lazy("the payer's bank did not take it: the card is closed"),
     "rejected_by_timeout": Lazy("the payer's bank did not answer"),
     "yoo_money_account_closed": Lazy("the payer's account is closed"),
-    # Codes of our own.
+    # Codes of our own, and of calls that nobody answered.
+    "timeout": Lazy("no answer in time"),
+    "connection lost": Lazy("the connection broke"),
+    "quarantined": Lazy("put aside: it does not fit what we asked for"),
+    "invalid_id": Lazy("it is no number of the provider"),
+    "invalid_key": Lazy("it is no key of ours"),
+    "http_429": Lazy("the provider asks us to slow down"),
+    "http_500": Lazy("the provider has a fault"),
     "given_up": Lazy("nobody knows of it at the provider, and it was given up"),
     "not_found_at_provider": Lazy("the provider never had it"),
     "not_sent": Lazy("it was never sent"),
@@ -46,6 +53,12 @@ SOURCES: Mapping[str, Lazy] = {
     "list": Lazy("found in the list"),
     "webhook": Lazy("the provider's notice"),
 }
+STATUSES: Mapping[str, Lazy] = {
+    "pending": Lazy("waits"),
+    "waiting_for_capture": Lazy("the money is held"),
+    "succeeded": Lazy("went through"),
+    "canceled": Lazy("called off"),
+}
 OUTCOMES: Mapping[str, tuple[Lazy, str]] = {
     "done": (Lazy("answered"), "good"),
     "definite": (Lazy("refused"), "bad"),
@@ -58,6 +71,11 @@ def reason(code: str | None) -> str:
     if not code:
         return ""
     return str(REASONS[code]) if code in REASONS else code
+
+
+def status(code: str | None) -> str:
+    """Say what the provider calls the state of a payment or a refund."""
+    return str(STATUSES.get(code, code)) if code else ""
 
 
 def source(code: str) -> str:

@@ -108,13 +108,15 @@ def _may(view: RefundView, call: Call) -> dict[str, Any]:
     refund, mine = view.refund, view.refund.requested_by == call.actor.user_id
     waits = refund.status is RefundStatus.AWAITING_APPROVAL
     by_hand = refund.destination is Destination.MANUAL
-    sent = refund.key_used_at
-    lost = refund.status is RefundStatus.UNKNOWN and sent is not None
+    sent = refund.key_used_at or view.money.now
+    old = view.money.now - sent > KEY_GONE
+    lost = refund.status is RefundStatus.UNKNOWN and old
     return {
         "mine": mine,
+        "lost": lost,
         "may_approve": waits and view.obstacle is None,
         "may_reject": waits,
         "may_amend": mine and refund.status in CHANGEABLE,
         "may_transfer": by_hand and refund.status is RefundStatus.APPROVED,
-        "may_give_up": lost and sent is not None and view.money.now - sent > KEY_GONE,
+        "may_give_up": lost and view.obstacle is None,
     }

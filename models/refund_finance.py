@@ -76,7 +76,8 @@ class RefundFinance(ViewBase):
     @property
     def above_policy(self) -> bool:
         """More than what policy gave for the whole call when it was asked for."""
-        return (self.policy_kopecks or 0) < self.amount_kopecks
+        given = self.policy_kopecks
+        return given is not None and given < self.amount_kopecks
 
     @property
     def is_open(self) -> bool:

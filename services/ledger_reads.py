@@ -116,6 +116,28 @@ async def journal(
     session: AsyncSession, actor: Actor, journal_id: uuid.UUID
 ) -> Sequence[Leg]:
     """Give all legs of a journal, debits first; raises NotFound."""
+    legs = await _legs(session, actor, LedgerEntryFinance.journal_id == journal_id)
+    if not legs:
+        raise NotFound
+    return legs
+
+
+async def of_call(
+    session: AsyncSession, actor: Actor, booking_id: uuid.UUID
+) -> list[list[Leg]]:
+    """Give the journals about a call with their legs, the oldest first."""
+    legs = await _legs(session, actor, LedgerEntryFinance.booking_id == booking_id)
+    by_journal: dict[uuid.UUID, list[Leg]] = {}
+    for leg in legs:
+        by_journal.setdefault(leg.entry.journal_id, []).append(leg)
+    return sorted(by_journal.values(), key=_posted)
+
+
+def _posted(legs: Sequence[Leg]) -> tuple[datetime, uuid.UUID]:
+    return legs[0].entry.created_at, legs[0].entry.journal_id
+
+
+async def _legs(session: AsyncSession, actor: Actor, which: Any) -> list[Leg]:
     demand(actor, Permission.LEDGER_READ)
     query = (
         sa.select(LedgerEntryFinance, LedgerAccountFinance)
@@ -123,13 +145,10 @@ async def journal(
             LedgerAccountFinance,
             LedgerAccountFinance.id == LedgerEntryFinance.account_id,
         )
-        .where(LedgerEntryFinance.journal_id == journal_id)
+        .where(which)
         .order_by(LedgerEntryFinance.amount_kopecks, LedgerAccountFinance.code)
     )
-    legs = [Leg(*row) for row in await session.execute(query)]
-    if not legs:
-        raise NotFound
-    return legs
+    return [Leg(*row) for row in await session.execute(query)]
 
 
 async def _held(session: AsyncSession, actor: Actor, query: Any) -> list[Held]:

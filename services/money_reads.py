@@ -15,9 +15,10 @@ from models.booking_finance import BookingEventFinance, BookingFinance
 from models.payment import PaymentStatus
 from models.payment_finance import PaymentFinance, ProviderEventFinance, ReceiptFinance
 from models.refund_finance import RefundClaimFinance, RefundFinance
-from services import clock, refund_quotes, staff_names, visit_money
+from services import clock, ledger_reads, refund_quotes, staff_names, visit_money
 from services.actor import Actor
 from services.errors import NotFound
+from services.ledger_reads import Leg
 from services.permissions import Permission, demand
 from services.refund_quotes import RefundQuote
 from services.sensitive_reads import journal_read
@@ -61,6 +62,7 @@ class CallMoney:
     refunds: Sequence[RefundFinance]
     claims: Sequence[RefundClaimFinance]
     receipts: Sequence[ReceiptFinance]
+    journals: Sequence[Sequence[Leg]]
     names: Mapping[uuid.UUID, str]
     now: datetime
 
@@ -69,6 +71,10 @@ class CallMoney:
         return [
             each for each in self.events if row_id in (each.payment_id, each.refund_id)
         ]
+
+    def journals_of(self, row_id: uuid.UUID) -> Sequence[Sequence[Leg]]:
+        """Give the journals about one payment or refund, oldest first."""
+        return [legs for legs in self.journals if legs[0].entry.ref_id == row_id]
 
     def refunds_of(self, payment_id: uuid.UUID) -> Sequence[RefundFinance]:
         """Give the refunds of one payment, oldest first."""
@@ -97,6 +103,7 @@ async def of_call(
         refunds,
         claims,
         await _of(session, ReceiptFinance, booking_id),
+        await ledger_reads.of_call(session, actor, booking_id),
         await staff_names.of(session, _people(refunds, claims)),
         await clock.now(session),
     )

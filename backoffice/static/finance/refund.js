@@ -12,7 +12,7 @@ function show({error, title, reasons = [], second, shares = {}}) {
   said.classList.toggle("is-error", Boolean(error));
   said.classList.toggle("is-warn", Boolean(second));
   said.classList.toggle("is-good", second === false);
-  said.querySelector(".ti").className = `ti ti-${error ? "alert-triangle" : second ? "users" : "user-check"}`;
+  said.querySelector(".ti").className = `ti ti-${error ? "alert-triangle" : second === undefined ? "pencil" : second ? "users" : "user-check"}`;
   said.querySelector("[data-title]").textContent = error ?? title;
   const lines = reasons.map((text) => Object.assign(document.createElement("li"), {textContent: text}));
   said.querySelector("[data-reasons]").replaceChildren(...lines);

@@ -17,7 +17,7 @@ from services import assignments
 from services.booking_drafts import SubjectInput
 from services.database import Sessions
 from services.edges import transaction
-from tests import factories
+from tests import factories, money_rows
 from tests.backoffice.browser import Browser
 
 
@@ -216,7 +216,8 @@ async def test_finance_sees_no_name_address_or_word_of_a_person(
 def test_the_view_of_finance_has_no_medical_or_free_text_column() -> None:
     columns = set(BookingFinance.__table__.columns.keys())
     booking = set(metadata.tables["booking"].columns.keys())
-    assert columns - booking == {"payer_contact"}
+    beside = {each for each in columns - booking if not each.endswith("_kopecks")}
+    assert beside == {"payer_contact", "payment_state"}
     forbidden = {"symptoms", "conclusion", "address_text", "subject_name", "flags"}
     assert not columns & forbidden
     assert not {name for name in columns if "comment" in name or "notes" in name}
@@ -227,3 +228,18 @@ def test_years_are_counted_from_the_birthday_and_infants_in_months() -> None:
     assert age(date(2000, 5, 17), date(2026, 5, 17)) == "26 лет"
     assert age(date(2026, 2, 17), date(2026, 5, 16)) == "2 месяца"
     assert age(date(2027, 1, 1), date(2026, 5, 17)) == "0 месяцев"
+
+
+async def test_dispatchers_see_the_quote_and_one_word_about_the_money(
+    dispatcher: Browser, calls: dict[str, Booking], sessions: Sessions
+) -> None:
+    first = calls["first"]
+    async with transaction(sessions) as session:
+        await money_rows.payment(session, first, first.price_kopecks)
+    page = await dispatcher.page("/calls/list?status=pending")
+    assert '<span class="pill good">Оплачен</span>' in page
+    assert "5\u00a0000\u00a0₽" in page
+    assert "Не оплачен" in await dispatcher.page("/calls/list?status=completed")
+    card = await dispatcher.page(f"/booking/{first.id}")
+    assert "5\u00a0000\u00a0₽" in card
+    assert '<span class="pill good">Оплачен</span>' in card

@@ -353,6 +353,9 @@ async def test_prices_are_typed_in_roubles_and_kept_in_kopecks(
         {"title_en": "x" * 201},
         {"starts": "25:00"},
         {"specialization": "wizard"},
+        {"vat_code": "0"},
+        {"vat_code": "13"},
+        {"vat_code": "x"},
     ],
     ids=str,
 )
@@ -363,6 +366,18 @@ async def test_prices_that_make_no_sense_are_explained(
     assert answer.status_code == 400
     assert 'class="why"' in answer.text
     assert await one(sessions, sa.select(sa.func.count(col(PriceItem.id)))) == 0
+
+
+async def test_a_line_has_a_rate_of_vat(finance: Browser, sessions: Sessions) -> None:
+    await finance.post("/prices/create", **price_form(vat_code="11"))
+    row = await one(sessions, sa.select(PriceItem))
+    assert row.vat_code == 11
+    assert "22 %" in await finance.page("/prices/list")
+    form = await finance.page(f"/prices/edit/{row.id}")
+    assert '<option selected value="11">22 %</option>' in form
+    saved = await finance.post(f"/prices/edit/{row.id}", **price_form(vat_code="1"))
+    assert saved.status_code == 302
+    assert "Без НДС" in await finance.page("/prices/list")
 
 
 async def test_an_untouched_save_changes_nothing(

@@ -12,6 +12,7 @@ from models import AuditEvent
 from models.role_grant import Role
 from services.database import Sessions
 from services.edges import transaction
+from tests import money_rows
 from tests.backoffice.board.conftest import City
 from tests.backoffice.browser import Browser, signed_in
 
@@ -168,3 +169,19 @@ async def test_what_is_large_travels_compressed(
     assert "content-encoding" not in plain.headers
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.text[:200] == plain.text[:200]
+
+
+async def test_the_board_says_in_one_word_how_a_call_is_paid(
+    dispatcher: Browser, city: City, sessions: Sessions
+) -> None:
+    call = city.waiting
+    before = (await dispatcher.get("/board/snapshot")).json()
+    assert {row["payment"] for row in before["calls"]} == {"unpaid"}
+    async with transaction(sessions) as session:
+        await money_rows.payment(session, call, call.price_kopecks)
+        (row,) = await reading.calls(session, [call.id])
+    assert row["payment"] == "paid"
+    card = (await dispatcher.get(f"/board/calls/{call.id}/card")).json()
+    assert '<span class="pill good">Оплачен</span>' in card["facts"]
+    brief = await dispatcher.page(f"/board?call={call.id}")
+    assert '<span class="pill good">Оплачен</span>' in brief

@@ -41,23 +41,34 @@ KINDS = (
     DocumentKind.LICENCE,
     DocumentKind.PORTRAIT,
 )
+# Numbers as they look on such papers.
+NUMBERS = {
+    DocumentKind.PASSPORT: "45 {1} {0:06d}",
+    DocumentKind.DIPLOMA: "1077{1} 0{0:06d}",
+    DocumentKind.CERTIFICATE: "0177{1} 1{0:06d}",
+    DocumentKind.LICENCE: "ЛО-77-01-{0:06d}",
+}
 COLOURS = ("#8a2b2b", "#1f4e79", "#2d6a4f", "#5b3a82", "#6b705c")
 MORE = "Пришлите, пожалуйста, разворот паспорта с регистрацией целиком."
 NO = "Лицензия выдана на другое имя."
 STOP = "Две жалобы за неделю, разбираемся."
-# How far each of the ten has come, and how many of the papers it has.
-STORIES: Sequence[tuple[str, int]] = (
-    ("draft", 2),
-    ("draft", 5),
-    ("submitted", 5),
-    ("submitted", 5),
-    ("submitted", 5),
-    ("more_info", 5),
-    ("approved", 5),
-    ("rejected", 5),
-    ("suspended", 5),
-    ("withdrawn", 3),
+DAY = 86_400
+# How far each of the ten has come, how many of the papers it has, and how many days
+# ago it began. One paper runs out while its application waits; one doctor who is
+# aboard has sent a new licence, which waits as well.
+STORIES: Sequence[tuple[str, int, float]] = (
+    ("draft", 2, 0.1),
+    ("draft", 5, 12),
+    ("submitted", 5, 0.3),
+    ("submitted", 5, 2),
+    ("run_out", 5, 6),
+    ("more_info", 5, 9),
+    ("approved", 5, 15),
+    ("rejected", 5, 20),
+    ("suspended", 5, 25),
+    ("withdrawn", 3, 4),
 )
+RENEWED_DAYS, RUN_OUT_DAYS = 2, 3
 
 
 @dataclass(frozen=True)
@@ -108,20 +119,34 @@ async def apply(
     staff: Mapping[str, uuid.UUID],
     scanned: Mapping[DocumentKind, Taken],
 ) -> None:
-    """Make the ten of them."""
-    today = (await clock.now(session)).date()
+    """Make the ten of them, each at its own day of the past."""
+    now = await clock.today(session)
     curator = Actor(staff["curator"], Role.CURATOR, Via.CONSOLE)
     admin = Actor(staff["admin"], Role.ADMIN, Via.CONSOLE)
-    for place, (state, papers) in enumerate(STORIES):
+    for place, (state, papers, days) in enumerate(STORIES):
+        await clock.shift(session, -days * DAY)
+        today = await clock.today(session)
         human = person(chance, FIRST_APPLICANT + place, today, (28, 60))
         user = await _user(session, admin, human)
         applicant = Applicant(session, user, curator)
         full = papers == len(KINDS)
         facts = _facts(chance, human, today, full=full)
         await applications.save(session, applicant.own, facts)
+        runs_out = now - timedelta(days=RUN_OUT_DAYS) if state == "run_out" else None
         for kind in KINDS[:papers]:
-            await _give(applicant, kind, scanned[kind], today)
+            ends = runs_out if kind is DocumentKind.CERTIFICATE else None
+            await _give(
+                applicant, kind, scanned[kind], _printed(chance, kind, today, ends)
+            )
         await _walk(applicant, state)
+        if state == "approved":
+            await clock.shift(session, -RENEWED_DAYS * DAY)
+            licence = DocumentKind.LICENCE
+            printed = _printed(
+                chance, licence, now - timedelta(days=RENEWED_DAYS), None
+            )
+            await _give(applicant, licence, scanned[licence], printed)
+    await clock.shift(session, 0)
 
 
 async def _user(session: AsyncSession, admin: Actor, human: Person) -> User:
@@ -155,13 +180,22 @@ def _facts(
     return ApplicationFacts.model_validate(known)
 
 
+def _printed(
+    chance: random.Random, kind: DocumentKind, today: date, ends: date | None
+) -> DocumentFacts:
+    """Invent what is printed on a paper; a portrait has nothing on it."""
+    if kind is DocumentKind.PORTRAIT:
+        return DocumentFacts()
+    number = NUMBERS[kind].format(chance.randrange(10**6), chance.randint(15, 24))
+    if kind is DocumentKind.LICENCE:
+        ends = today + timedelta(days=chance.randint(400, 1500))
+    issued = today - timedelta(days=chance.randint(60, 900))
+    return DocumentFacts(number=number, issued_on=issued, expires_on=ends)
+
+
 async def _give(
-    applicant: Applicant, kind: DocumentKind, scan: Taken, today: date
+    applicant: Applicant, kind: DocumentKind, scan: Taken, facts: DocumentFacts
 ) -> None:
-    facts = DocumentFacts(
-        number=f"77 {kind.value[:2].upper()} {applicant.user.phone or ''}"[-18:],
-        issued_on=today - timedelta(days=700),
-    )
     mine = replace(scan, storage_name=secrets.token_hex(24))
     await documents.add(
         applicant.session, applicant.own, applicant.user.id, kind, facts, mine

@@ -63,7 +63,10 @@ class Assistant:
         overdue = [
             call
             for call in board["calls"]
-            if call["status"] == "pending" and self._overdue(call, board["now"])
+            if call["status"] == "pending"
+            # A call that was handed to a clinic is left to it.
+            and call["clinic"] is None
+            and self._overdue(call, board["now"])
         ]
         overdue.sort(key=lambda call: call["created"])
         for call in overdue[:AT_ONCE]:

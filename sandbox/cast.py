@@ -14,13 +14,14 @@ from models.role_grant import Role
 from models.specialization import Specialization
 from sandbox import rota
 from sandbox.city import Door, door
+from sandbox.clinics import CLINICS, MANAGERS
 from sandbox.complaints import DEMAND
 from sandbox.history import Caller, Cast
 from sandbox.people import MASCULINE, Person, feminine, patronymic, person
 from sandbox.price_list import price_rows
 from services.actor import SYSTEM_ID
 
-FIRST_DOCTOR, FIRST_STAFF, FIRST_PATIENT = 1, 50_001, 100_001
+FIRST_DOCTOR, FIRST_STAFF, FIRST_MANAGER, FIRST_PATIENT = 1, 50_001, 50_101, 100_001
 ON_DUTY = 0.7
 ALLERGIES = ("Пенициллин", "Анальгин", "Новокаин", "Йод", "Цитрусовые", "Мёд")
 CONDITIONS = (
@@ -30,7 +31,6 @@ CONDITIONS = (
     "ИБС, стентирование в 2023 году",
     "Хронический гастрит",
 )
-CLINICS = ("Клиника на Таганке", "Семейный доктор Север", "Медцентр Юго-Запад")
 # One of each role can be signed in to; more dispatchers stand in the history.
 STAFF = (
     ("dispatcher", Role.DISPATCHER, "Анна", "Сергеевна", "Белова"),
@@ -54,6 +54,7 @@ class City:
     callers: list[Caller] = field(default_factory=list)
     logins: dict[str, str] = field(default_factory=dict)
     staff: dict[str, uuid.UUID] = field(default_factory=dict)
+    clinics: list[uuid.UUID] = field(default_factory=list)
 
     def add(self, table: str, **values: Any) -> None:
         """Put down one row."""
@@ -95,30 +96,31 @@ def populate(
     city, now = City(), datetime.now(UTC)
     for row in price_rows():
         city.add("price_item", **row)
-    clinics = [_clinic(city, name) for name in CLINICS]
+    _clinics(city, passwords.staff)
     for place in range(len(STAFF)):
         _staff(city, place, passwords.staff)
     kinds = _spread(chance, doctors)
     for place, kind in enumerate(kinds):
         human = person(chance, FIRST_DOCTOR + place, now.date(), (27, 64))
-        _doctor(city, chance, human, kind, passwords.doctors, clinics, now)
+        _doctor(city, chance, human, kind, passwords.doctors, now)
     for place in range(patients):
         human = person(chance, FIRST_PATIENT + place, now.date())
         _patient(city, chance, human, passwords.patients, now)
     return city
 
 
-def _clinic(city: City, name: str) -> uuid.UUID:
-    clinic_id = uuid7()
-    city.rows.setdefault("clinic_profile", []).append(
-        {
-            "id": clinic_id,
-            "name": name,
-            "licence_number": "ЛО-77-01-020304",
-            "active": True,
-        }
-    )
-    return clinic_id
+def _clinics(city: City, password: str) -> None:
+    for clinic in CLINICS:
+        city.add("clinic_profile", **vars(clinic), active=True)
+    city.clinics = [row["id"] for row in city.rows["clinic_profile"]]
+    born = datetime.now(UTC).date()
+    for place, (name, clinic_place, names) in enumerate(MANAGERS):
+        female = names[-1].endswith("а")
+        human = Person(FIRST_MANAGER + place, female, *names, born)
+        city.logins[name] = f"{name}@demo.example"
+        user_id = _user(city, human, Role.CLINIC, password, city.logins[name])
+        clinic_id = city.clinics[clinic_place]
+        city.add("clinic_member", clinic_id=clinic_id, user_id=user_id)
 
 
 def _spread(chance: random.Random, count: int) -> list[Specialization]:
@@ -174,7 +176,6 @@ def _doctor(
     human: Person,
     kind: Specialization,
     password: str,
-    clinics: Sequence[uuid.UUID],
     now: datetime,
 ) -> None:
     """A doctor with a home, most of them at work near it."""
@@ -197,7 +198,7 @@ def _doctor(
         licence_expires_on=now.date() + timedelta(days=chance.randint(20, 1500)),
         experience_years=experience,
         languages=["ru", "en"] if chance.random() < 0.2 else ["ru"],
-        clinic_id=chance.choice(clinics) if chance.random() < 0.25 else None,
+        clinic_id=chance.choice(city.clinics) if chance.random() < 0.25 else None,
         home_district=home.district,
         home_latitude=home.latitude,
         home_longitude=home.longitude,

@@ -19,6 +19,7 @@ ORDER = (
     "clinic_profile",
     "app_user",
     "role_grant",
+    "clinic_member",
     "doctor_profile",
     "doctor_state",
     "shift",

@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from models.booking_words import CallType
 from models.role_grant import STAFF_ROLES, Role
-from sandbox import applications, consent_texts, loading, past_money
+from sandbox import applications, clinics, consent_texts, loading, past_money
 from sandbox.cast import STAFF, City, Passwords, populate
 from sandbox.history import Past
 from sandbox.rhythm import moments
@@ -168,6 +168,8 @@ async def _walk(
         scripts(chance, now, WALKED), description="The last hours, step by step"
     ):
         await walk.run(script)
+    async with transaction(sessions) as session:
+        await clinics.hand_over(session, walk.dispatcher, city.clinics[0])
 
 
 async def _money(
@@ -196,8 +198,8 @@ async def _check(sessions: Sessions, bars: Progress) -> None:
 def _write(folder: Path, city: City, words: Secrets) -> None:
     """Tell one login for each role, and beside it those of the simulated crowd."""
     by_role = {"doctor": words.doctors, "patient": words.patients}
-    staff = {name for name, role, *_ in STAFF if role in STAFF_ROLES}
-    told = ("dispatcher", "curator", "finance", "admin", "doctor", "patient")
+    staff = {name for name, role, *_ in STAFF if role in STAFF_ROLES} | {"clinic"}
+    told = ("dispatcher", "curator", "finance", "admin", "clinic", "doctor", "patient")
     logins = {
         name: {
             "login": city.logins[name],

@@ -11,18 +11,38 @@ from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Booking, Role, RoleGrant, User
+from models import (
+    Booking,
+    ClinicMember,
+    ClinicProfile,
+    Document,
+    Role,
+    RoleGrant,
+    User,
+)
+from models.base import uuid7
 from models.booking import ACTIVE, Status
+from models.doctor_application import ApplicationStatus
+from models.document import DocumentKind, Requirement
 from sandbox import loading, seed
 from sandbox.cast import Passwords, populate
 from sandbox.history import Past
 from sandbox.rhythm import moments
-from services import bulk_loader, clock, invariants, passwords
+from services import (
+    application_reads,
+    bulk_loader,
+    clock,
+    invariants,
+    passwords,
+    renewed_papers,
+    tax_numbers,
+)
+from services.actor import Actor, Via
 from services.config import Profile, Settings
 from services.database import Sessions
 from tests import factories
 
-ROLES = {"dispatcher", "curator", "finance", "admin", "doctor", "patient"}
+ROLES = {"dispatcher", "curator", "finance", "admin", "clinic", "doctor", "patient"}
 
 
 @pytest.fixture
@@ -84,6 +104,8 @@ async def test_the_demo_is_made_once(
         late = await clock.now(session) - timedelta(hours=1)
         recent = select(func.count()).where(col(Booking.created_at) > late)
         assert (await session.exec(recent)).one() > 5
+        await _check_clinics(session)
+        await _check_applications(session)
     await seed.seed(demo)
     assert json.loads((demo.data_dir / seed.LOGINS).read_text()) == logins
     async with sessions() as session:
@@ -103,6 +125,45 @@ async def _check_people(
         assert granted is Role(role)
         assert await passwords.verify(login["password"], user.password_hash)
         assert not user.must_change_password
+
+
+async def _check_clinics(session: AsyncSession) -> None:
+    rows = (await session.exec(select(ClinicProfile))).all()
+    assert len({each.licence_number for each in rows}) == len(rows) == 3
+    for each in rows:
+        assert each.address
+        assert each.phone
+        assert tax_numbers.is_right(each.tax_number or "")
+    assert len((await session.exec(select(ClinicMember))).all()) == 2
+    handed = select(Booking).where(col(Booking.clinic_id).is_not(None))
+    (call,) = (await session.exec(handed)).all()
+    query = select(User.email).join(
+        ClinicMember, col(ClinicMember.user_id) == col(User.id)
+    )
+    mine = query.where(col(ClinicMember.clinic_id) == call.clinic_id)
+    assert (call.status, (await session.exec(mine)).one()) == (
+        Status.PENDING,
+        "clinic@demo.example",
+    )
+
+
+async def _check_applications(session: AsyncSession) -> None:
+    """As a curator's first look: old and new ones, one paper run out, one renewed."""
+    curator = Actor(uuid7(), Role.CURATOR, Via.CONSOLE)
+    now = await clock.now(session)
+    queue = await application_reads.queue(session, curator, ApplicationStatus.SUBMITTED)
+    assert [(now - line.since).days for line in queue.lines] == [6, 2, 0]
+    assert [line.missing for line in queue.lines] == [1, 0, 0]
+    assert queue.lines[0].missing_papers == [Requirement.QUALIFICATION]
+    (renewed,) = await renewed_papers.waiting(session, curator)
+    assert (now - renewed.since).days == 2
+    papers = (await session.exec(select(Document))).all()
+    numbers = {each.number for each in papers if each.kind is not DocumentKind.PORTRAIT}
+    assert len(numbers) == sum(
+        each.kind is not DocumentKind.PORTRAIT for each in papers
+    )
+    phones = [str(each) for each in (await session.exec(select(User.phone))).all()]
+    assert not any(phone[-7:] in str(number) for phone in phones for number in numbers)
 
 
 async def test_foreign_data_is_left_alone(demo: Settings, sessions: Sessions) -> None:

@@ -62,6 +62,20 @@ def paid_through(
             app.state.settings = settings
 
 
+@contextmanager
+def without_database(app: FastAPI) -> Iterator[None]:
+    """Let an application find no database for a while."""
+
+    def away() -> None:
+        raise ConnectionError
+
+    earlier, app.state.sessions = app.state.sessions, away
+    try:
+        yield
+    finally:
+        app.state.sessions = earlier
+
+
 async def priced_booking(session: AsyncSession, by: User | None = None) -> Booking:
     """Make a waiting call at a price of 4,500 ₽."""
     await factories.price(session, price_kopecks=PRICE)

@@ -1,11 +1,13 @@
 """Paying over REST: the contract, the two transactions, keys that are repeated."""
 
 import asyncio
+import hashlib
 import re
 import uuid
 import xml.etree.ElementTree as ET
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
@@ -18,7 +20,7 @@ from sqlmodel import col
 
 from models import IdempotencyRecord, Payment, User
 from models.payment import PaymentStatus
-from services import failpoints, payment_sending
+from services import failpoints, payment_opening, payment_sending
 from services.config import Settings
 from services.database import Sessions
 from services.edges import transaction
@@ -437,3 +439,35 @@ async def test_keys_belong_to_one_call(anna: Payer) -> None:
     first, second = await anna.pay("card", shared), await boris.pay("card", shared)
     assert first.status_code == second.status_code == 201
     assert first.json()["id"] != second.json()["id"]
+
+
+async def test_a_twin_that_committed_unseen_is_found_by_the_next_attempt(
+    anna: Payer, till: YooKassa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lookup may have read before the twin's commit; its record stops us."""
+    once, begin = key(), payment_opening.begin
+    wish = {"method": "card"}
+    sent = httpx.Request("POST", "http://testserver", json=wish).content
+
+    async def twin_commits(session: Any, *how: Any) -> Any:
+        monkeypatch.undo()
+        async with transaction(anna.sessions) as other:
+            other.add(
+                IdempotencyRecord(
+                    user_id=anna.user.id,
+                    method="POST",
+                    path=anna.place,
+                    key=once["idempotency-key"],
+                    request_hash=hashlib.sha256(b"\n" + sent).hexdigest(),
+                    status_code=201,
+                    body='{"id":"of the twin"}',
+                )
+            )
+        return await begin(session, *how)
+
+    monkeypatch.setattr(payment_opening, "begin", twin_commits)
+    answer = await anna.pay("card", once)
+    assert answer.json() == {"id": "of the twin"}
+    assert answer.headers["idempotency-replayed"] == "true"
+    assert await attempts(anna.sessions) == 0
+    assert till.listing("payments") == []

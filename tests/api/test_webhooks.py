@@ -14,7 +14,7 @@ from services.config import Settings
 from services.database import Sessions
 from services.edges import transaction
 from tests.api.helpers import is_problem
-from tests.paying import HOOK, paid_through
+from tests.paying import HOOK, paid_through, without_database
 from tests.yookassa_server import YooKassa
 
 SOMEBODY = "22e12f66-000f-5000-8000-18db351245c7"
@@ -150,12 +150,7 @@ async def test_while_the_database_is_away_the_provider_is_to_come_back(
     sessions: Sessions,
     till: YooKassa,
     app: FastAPI,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def away():
-        raise ConnectionError
-
-    monkeypatch.setattr(app.state, "sessions", away)
-    is_problem(await client.post(HOOK, json=NOTICE), 503, "unavailable")
-    monkeypatch.undo()
+    with without_database(app):
+        is_problem(await client.post(HOOK, json=NOTICE), 503, "unavailable")
     assert await stored(sessions) == []

@@ -11,6 +11,7 @@ from services.edges import transaction
 from services.payment_opening import RETURN_PAGE
 from tests import factories
 from tests.backoffice.browser import anonymous
+from tests.paying import without_database
 
 S = PaymentStatus
 WAITS = "Банк ещё не ответил"
@@ -81,13 +82,10 @@ async def test_an_unknown_payment_is_not_found(
 
 
 async def test_it_asks_again_while_the_database_is_away(
-    app: FastAPI, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, sessions: Sessions
 ) -> None:
-    def away():
-        raise ConnectionError
-
-    monkeypatch.setattr(app.state, "sessions", away)
     async with anonymous(app) as client:
-        page = await client.get(RETURN_PAGE.format(payment_id=factories.nobody()))
+        with without_database(app):
+            page = await client.get(RETURN_PAGE.format(payment_id=factories.nobody()))
     assert page.status_code == 503
     assert REFRESH in page.text

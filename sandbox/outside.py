@@ -116,6 +116,7 @@ def main() -> None:
             port=wanted.port,
             log_level="error",
             http=Breakable,
+            timeout_graceful_shutdown=2,
         )
     finally:
         letters.stop()

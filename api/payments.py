@@ -74,7 +74,7 @@ async def pay(
     async def begin(own: AsyncSession) -> _Begun | Response:
         return await _begin(own, request, credentials, booking_id, body)
 
-    begun = await failpoints.commit(sessions, "payment_open", begin)
+    begun = await failpoints.in_transaction(sessions, "payment_open", begin)
     if isinstance(begun, Response):
         return begun
     outcome = await payment_sending.ask(
@@ -88,7 +88,7 @@ async def pay(
             await _finish(own, begun.attempt, answer)
         return answer
 
-    return await failpoints.commit(sessions, "payment", end)
+    return await failpoints.in_transaction(sessions, "payment", end)
 
 
 async def _begin(

@@ -37,7 +37,7 @@ async def yookassa(
     body = await request.body()
     if len(body) > webhook_inbox.LARGEST:
         raise TooLarge
-    await failpoints.commit(
+    await failpoints.in_transaction(
         request.app.state.sessions,
         "webhook",
         lambda own: webhook_inbox.receive(own, body),

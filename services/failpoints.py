@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services import edges
 from services.config import get_settings
 from services.database import Sessions
-from services.edges import in_transaction
 
 VARIABLE = "TOT_FAILPOINT"
 Result = TypeVar("Result")
@@ -34,7 +34,7 @@ def reach(name: str) -> None:
     raise FailpointReached(name)
 
 
-async def commit(
+async def in_transaction(
     sessions: Sessions, flow: str, work: Callable[[AsyncSession], Awaitable[Result]]
 ) -> Result:
     """Run work in a transaction of its own, with a point on either side of its end."""
@@ -45,7 +45,7 @@ async def commit(
         reach(f"{flow}.before_commit")
         return result
 
-    done = await in_transaction(sessions, watched)
+    done = await edges.in_transaction(sessions, watched)
     reach(f"{flow}.after_commit")
     return done
 

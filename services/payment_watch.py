@@ -60,7 +60,7 @@ async def look(sessions: Sessions, payment_id: uuid.UUID) -> None:
         shop = shop_of(get_settings())
     except NotConfigured:
         return
-    claimed = await failpoints.commit(
+    claimed = await failpoints.in_transaction(
         sessions, "payment_claim", lambda own: _claim(own, payment_id)
     )
     if claimed is None:
@@ -102,7 +102,7 @@ async def _ask(
             await _note(session, payment.id, answer, ASKED)
         await _look_again(session, payment.id)
 
-    await failpoints.commit(sessions, "payment_get", keep)
+    await failpoints.in_transaction(sessions, "payment_get", keep)
 
 
 async def _send_again(sessions: Sessions, payment: Payment) -> bool:
@@ -113,7 +113,7 @@ async def _send_again(sessions: Sessions, payment: Payment) -> bool:
         await payment_sending.keep(session, payment.id, answer, first=False)
         await _look_again(session, payment.id)
 
-    await failpoints.commit(sessions, "payment_again", keep)
+    await failpoints.in_transaction(sessions, "payment_again", keep)
     return isinstance(answer, Unknown) and answer.accepted
 
 
@@ -134,7 +134,7 @@ async def _find(sessions: Sessions, shop: Shop, claimed: Claimed) -> None:
             await _give_up(session, payment.id)
         await _look_again(session, payment.id)
 
-    await failpoints.commit(sessions, "payment_list", keep)
+    await failpoints.in_transaction(sessions, "payment_list", keep)
 
 
 async def _give_up(session: AsyncSession, payment_id: uuid.UUID) -> None:

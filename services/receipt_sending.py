@@ -62,13 +62,13 @@ async def send(sessions: Sessions, receipt_id: uuid.UUID) -> None:
         shop = shop_of(get_settings())
     except NotConfigured:
         return
-    claimed = await failpoints.commit(
+    claimed = await failpoints.in_transaction(
         sessions, "receipt_claim", lambda own: _claim(own, receipt_id)
     )
     if claimed is None:
         return
     answer = await failpoints.call("receipt", lambda: _ask(shop, claimed))
-    await failpoints.commit(
+    await failpoints.in_transaction(
         sessions, "receipt_keep", lambda own: _keep(own, claimed, answer)
     )
 

@@ -73,7 +73,7 @@ async def _ask(
         if isinstance(answer, Definite) and answer.code == "not_found":
             await _report(session, locked, IssueKind.MISSING_THERE)
 
-    await failpoints.commit(sessions, "refund_get", keep_it)
+    await failpoints.in_transaction(sessions, "refund_get", keep_it)
 
 
 async def _look_for(sessions: Sessions, shop: Shop, claimed: Claimed) -> bool:
@@ -95,7 +95,7 @@ async def _look_for(sessions: Sessions, shop: Shop, claimed: Claimed) -> bool:
             await _hand_over(session, locked)
         await _look_again(session, locked)
 
-    await failpoints.commit(sessions, "refund_list", keep_it)
+    await failpoints.in_transaction(sessions, "refund_list", keep_it)
     return bool(ours)
 
 
@@ -115,7 +115,7 @@ async def _send_again(sessions: Sessions, shop: Shop, refund: Refund) -> None:
     answer = await failpoints.call(
         "refund_again", lambda: yookassa.create_refund(shop, key, body)
     )
-    await failpoints.commit(
+    await failpoints.in_transaction(
         sessions,
         "refund_again",
         lambda own: keep(own, refund.id, answer, first=False),

@@ -59,7 +59,7 @@ async def send(sessions: Sessions, refund_id: uuid.UUID) -> None:
         shop = shop_of(get_settings())
     except NotConfigured:
         return
-    claimed = await failpoints.commit(
+    claimed = await failpoints.in_transaction(
         sessions, "refund_claim", lambda own: _claim(own, refund_id)
     )
     if claimed is None:
@@ -67,7 +67,7 @@ async def send(sessions: Sessions, refund_id: uuid.UUID) -> None:
     if claimed.refund.status is not APPROVED:
         await refund_following.follow(sessions, shop, claimed)
     elif claimed.refund.destination is Destination.MANUAL:
-        await failpoints.commit(
+        await failpoints.in_transaction(
             sessions, "refund_void", lambda own: _void_expired(own, refund_id)
         )
     else:
@@ -108,7 +108,7 @@ async def _send_first(sessions: Sessions, shop: Shop, claimed: Claimed) -> None:
     refund_id = claimed.refund.id
     asked = partial(yookassa.list_refunds, shop, payment_id=claimed.payment_id)
     listed = await failpoints.call("refund_check", lambda: yookassa.every(asked))
-    body = await failpoints.commit(
+    body = await failpoints.in_transaction(
         sessions, "refund_open", lambda own: _open(own, refund_id, listed)
     )
     if body is None:
@@ -116,7 +116,7 @@ async def _send_first(sessions: Sessions, shop: Shop, claimed: Claimed) -> None:
     answer = await failpoints.call(
         "refund_create", lambda: yookassa.create_refund(shop, str(refund_id), body)
     )
-    await failpoints.commit(
+    await failpoints.in_transaction(
         sessions,
         "refund_create",
         lambda own: refund_following.keep(own, refund_id, answer, first=True),

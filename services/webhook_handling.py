@@ -50,13 +50,13 @@ async def handle(sessions: Sessions, inbox_id: uuid.UUID) -> None:
         shop = shop_of(get_settings())
     except NotConfigured:
         return
-    notice = await failpoints.commit(
+    notice = await failpoints.in_transaction(
         sessions, "webhook_claim", lambda own: _claim(own, inbox_id)
     )
     if notice is None:
         return
     answer = await _fetch(shop, notice)
-    await failpoints.commit(
+    await failpoints.in_transaction(
         sessions, "webhook_keep", lambda own: _keep(own, inbox_id, answer)
     )
 

@@ -74,14 +74,14 @@ async def test_before_the_commit_nothing_is_kept_and_after_it_everything(
 
     raising("flow.before_commit")
     with pytest.raises(FailpointReached):
-        await failpoints.commit(sessions, "flow", work)
+        await failpoints.in_transaction(sessions, "flow", work)
     assert await count() == 0
     raising("flow.after_commit")
     with pytest.raises(FailpointReached):
-        await failpoints.commit(sessions, "flow", work)
+        await failpoints.in_transaction(sessions, "flow", work)
     assert await count() == 1
     raising("other.after_commit")
-    assert await failpoints.commit(sessions, "flow", work)
+    assert await failpoints.in_transaction(sessions, "flow", work)
 
 
 async def test_points_stand_on_either_side_of_a_call(raising) -> None:

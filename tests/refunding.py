@@ -59,6 +59,11 @@ async def finance(session: AsyncSession) -> Actor:
     return as_staff(await factories.person(session, Role.FINANCE), Role.FINANCE)
 
 
+def patient(stage: Stage) -> Actor:
+    """Give the payer, through the app."""
+    return Actor(stage.booking.patient_id, Role.PATIENT, Via.API)
+
+
 async def paid_call(
     session: AsyncSession,
     status: Status = Status.PENDING,

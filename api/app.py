@@ -32,6 +32,7 @@ from api import (
     payments,
     price_list,
     problems,
+    refund_requests,
     rights,
     sign_ins,
     uploads,
@@ -39,6 +40,7 @@ from api import (
     visits,
     wallet,
     webhooks,
+    withdrawals,
     working_plan,
 )
 from api.front import Front
@@ -74,6 +76,8 @@ ROUTERS: Sequence[APIRouter] = (
     extra_consent.router,
     payments.router,
     webhooks.router,
+    refund_requests.router,
+    withdrawals.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 

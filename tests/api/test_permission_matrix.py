@@ -91,6 +91,8 @@ TABLE = {
     "POST /v1/bookings/{booking_id}/extra-consent": OWN_PATIENT,
     "GET /v1/wallet": AS_PATIENT,
     "GET /v1/wallet/entries": AS_PATIENT,
+    "POST /v1/wallet/withdrawal-requests": AS_PATIENT,
+    "POST /v1/bookings/{booking_id}/refund-requests": OWN_PATIENT,
     "GET /v1/me/earnings": AS_DOCTOR,
     "POST /v1/bookings/{booking_id}/payments": OWN_PATIENT,
     "GET /v1/bookings/{booking_id}/payments": OWN_PATIENT,
@@ -161,6 +163,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /v1/bookings/{booking_id}": {"version": 1, "symptoms": "Кашель"},
     "POST /v1/bookings/{booking_id}/cancel": {"reason": "Передумали"},
     "POST /v1/bookings/{booking_id}/payments": {"method": "wallet"},
+    "POST /v1/bookings/{booking_id}/refund-requests": {"reason_code": "poor_service"},
+    "POST /v1/wallet/withdrawal-requests": {"amount_kopecks": 100},
     "POST /v1/visits/{booking_id}/decline": {"reason": "Сломалась машина"},
     "POST /v1/visits/{booking_id}/complete": {
         "actual_minutes": 30,

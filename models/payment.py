@@ -106,6 +106,13 @@ class Payment(Table, table=True):
         sa.Index("ix_payment_payer_id_created_at", "payer_id", "created_at"),
         sa.Index("ix_payment_created_at", "created_at"),
         sa.Index("ix_payment_status_created_at", "status", "created_at"),
+        # Days are added up from this index alone.
+        sa.Index(
+            "ix_payment_succeeded_at",
+            "succeeded_at",
+            postgresql_include=["method", "amount_kopecks", "fee_kopecks"],
+            postgresql_where=sa.text("succeeded_at IS NOT NULL"),
+        ),
         sa.Index(
             "uq_payment_open",
             "booking_id",

@@ -28,6 +28,7 @@ class IssueKind(StrEnum):
     DAY_DIFFERS = "day_differs"
     SETTLEMENT_DIFFERS = "settlement_differs"
     INBOX_LEFT = "inbox_left"
+    SHOP_DIFFERS = "shop_differs"
 
 
 class ReconIssue(Table, table=True):

@@ -158,6 +158,11 @@ class Refund(Table, table=True):
         sa.Index("ix_refund_booking_id", "booking_id"),
         sa.Index("ix_refund_created_at", "created_at"),
         sa.Index("ix_refund_status_created_at", "status", "created_at"),
+        sa.Index(
+            "ix_refund_succeeded_at",
+            "succeeded_at",
+            postgresql_where=sa.text("succeeded_at IS NOT NULL"),
+        ),
         sa.Index("ix_refund_withdrawal_id", "withdrawal_id"),
         sa.Index(
             "uq_refund_open",

@@ -38,6 +38,7 @@ DUE_HOURS: Mapping[IssueKind, int] = {
     IssueKind.DAY_DIFFERS: 48,
     IssueKind.SETTLEMENT_DIFFERS: 120,
     IssueKind.INBOX_LEFT: 24,
+    IssueKind.SHOP_DIFFERS: 4,
 }
 LONGEST_WORDS = 500
 GONE = "gone"

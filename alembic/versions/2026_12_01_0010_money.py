@@ -704,6 +704,14 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
+        "ix_payment_succeeded_at",
+        "payment",
+        ["succeeded_at"],
+        unique=False,
+        postgresql_include=["method", "amount_kopecks", "fee_kopecks"],
+        postgresql_where=sa.text("succeeded_at IS NOT NULL"),
+    )
+    op.create_index(
         "uq_payment_open",
         "payment",
         ["booking_id"],
@@ -1053,6 +1061,13 @@ def upgrade() -> None:
         "ix_refund_status_created_at", "refund", ["status", "created_at"], unique=False
     )
     op.create_index(
+        "ix_refund_succeeded_at",
+        "refund",
+        ["succeeded_at"],
+        unique=False,
+        postgresql_where=sa.text("succeeded_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_refund_withdrawal_id", "refund", ["withdrawal_id"], unique=False
     )
     op.create_index(
@@ -1246,6 +1261,7 @@ def upgrade() -> None:
                 "day_differs",
                 "settlement_differs",
                 "inbox_left",
+                "shop_differs",
                 name="issuekind",
                 native_enum=False,
                 length=40,
@@ -1264,7 +1280,7 @@ def upgrade() -> None:
         sa.Column("resolved_by", sa.Uuid(), nullable=True),
         sa.Column("resolution", sa.String(length=500), nullable=True),
         sa.CheckConstraint(
-            "kind IN ('invariant', 'missing_here', 'missing_there', 'status_differs', 'amount_differs', 'quarantined', 'refund_failed', 'refund_unknown', 'payment_unknown', 'receipt_failed', 'day_differs', 'settlement_differs', 'inbox_left')",
+            "kind IN ('invariant', 'missing_here', 'missing_there', 'status_differs', 'amount_differs', 'quarantined', 'refund_failed', 'refund_unknown', 'payment_unknown', 'receipt_failed', 'day_differs', 'settlement_differs', 'inbox_left', 'shop_differs')",
             name=op.f("ck_recon_issue_kind_known"),
         ),
         sa.CheckConstraint(
@@ -1384,6 +1400,11 @@ def downgrade() -> None:
         ),
     )
     op.drop_index("ix_refund_withdrawal_id", table_name="refund")
+    op.drop_index(
+        "ix_refund_succeeded_at",
+        table_name="refund",
+        postgresql_where=sa.text("succeeded_at IS NOT NULL"),
+    )
     op.drop_index("ix_refund_status_created_at", table_name="refund")
     op.drop_index(
         "ix_refund_due",
@@ -1411,6 +1432,11 @@ def downgrade() -> None:
         postgresql_where=sa.text(
             "status IN ('created', 'unknown', 'pending') AND superseded_at IS NULL"
         ),
+    )
+    op.drop_index(
+        "ix_payment_succeeded_at",
+        table_name="payment",
+        postgresql_where=sa.text("succeeded_at IS NOT NULL"),
     )
     op.drop_index("ix_payment_status_created_at", table_name="payment")
     op.drop_index("ix_payment_payer_id_created_at", table_name="payment")

@@ -32,6 +32,13 @@ NETS = {
     "ex_assignment_one_place": DoctorBusy,
     "ex_assignment_under_way_once": DoctorUnderWay,
 }
+# Built once: every verb begins with it.
+_LOCK = (
+    select(Booking)
+    .where(col(Booking.id) == sa.bindparam("id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass
@@ -74,9 +81,7 @@ async def begin(
 
 async def lock_booking(session: AsyncSession, booking_id: uuid.UUID) -> Booking:
     """Take the booking's row for the rest of the transaction."""
-    query = select(Booking).where(col(Booking.id) == booking_id).with_for_update()
-    found = await session.exec(query.execution_options(populate_existing=True))
-    booking = found.one_or_none()
+    booking = (await session.scalars(_LOCK, {"id": booking_id})).one_or_none()
     if booking is None:
         raise NotFound
     return booking

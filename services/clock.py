@@ -1,17 +1,21 @@
 """The one clock: PostgreSQL's, which tests and the demo may set ahead."""
 
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services import direct
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 
 
 async def now(session: AsyncSession) -> datetime:
     """Ask the database for the present moment (aware, UTC)."""
-    moment: datetime = await session.scalar(sa.select(sa.func.app_now()))  # type: ignore[assignment]
+    row: Any = await direct.fetch_one(session, "SELECT app_now() AS now", {})
+    moment: datetime = row.now
     return moment
 
 

@@ -26,9 +26,8 @@ INSERT INTO ledger_account
   (id, code, kind, nature, owner_id, currency, guarded, balance_kopecks, version)
 SELECT id, code, kind, nature, owner_id, 'RUB', guarded,
        CASE WHEN guarded THEN 0 END, 0
-  FROM unnest(%(ids)s::uuid[], %(codes)s::text[], %(kinds)s::text[],
-              %(natures)s::text[], %(owners)s::uuid[], %(guarded)s::boolean[])
-       AS wanted (id, code, kind, nature, owner_id, guarded)
+  FROM jsonb_to_recordset(%(accounts)s::jsonb) AS wanted
+       (id uuid, code text, kind text, nature text, owner_id uuid, guarded boolean)
  ORDER BY code
 ON CONFLICT (code) DO NOTHING RETURNING id
 """
@@ -47,15 +46,15 @@ _EARLIER = "SELECT id, request_hash FROM ledger_journal WHERE idem_key = %(key)s
 _ENTRIES = """
 WITH leg AS (
   SELECT id, code, amount
-    FROM unnest(%(ids)s::uuid[], %(codes)s::text[], %(amounts)s::bigint[])
-         AS leg (id, code, amount)
+    FROM jsonb_to_recordset(%(legs)s::jsonb) AS leg (id uuid, code text, amount bigint)
 ), held AS MATERIALIZED (
   SELECT id, code, balance_kopecks FROM ledger_account
-   WHERE code = ANY(%(codes)s) AND guarded ORDER BY id FOR NO KEY UPDATE
+   WHERE code IN (SELECT code FROM leg) AND guarded ORDER BY id FOR NO KEY UPDATE
 ), found AS (
   SELECT id, code FROM held
   UNION ALL
-  SELECT id, code FROM ledger_account WHERE code = ANY(%(codes)s) AND NOT guarded
+  SELECT id, code FROM ledger_account
+   WHERE code IN (SELECT code FROM leg) AND NOT guarded
 )
 INSERT INTO ledger_entry (id, journal_id, account_id, amount_kopecks)
 SELECT leg.id, %(journal_id)s, found.id, leg.amount
@@ -144,12 +143,11 @@ async def post(session: AsyncSession, actor: Actor, posting: Posting) -> bool:
     journal_id = await _journal(session, actor, posting, legs)
     if journal_id is None:
         return False
-    values = {
-        "journal_id": journal_id,
-        "ids": [uuid7() for _ in legs],
-        "codes": [account.code for account in legs],
-        "amounts": list(legs.values()),
-    }
+    written = [
+        {"id": str(uuid7()), "code": account.code, "amount": amount}
+        for account, amount in legs.items()
+    ]
+    values = {"journal_id": journal_id, "legs": json.dumps(written)}
     if not await direct.fetch_all(session, _ENTRIES, values):
         raise InsufficientFunds
     return True
@@ -157,7 +155,7 @@ async def post(session: AsyncSession, actor: Actor, posting: Posting) -> bool:
 
 async def open_account(session: AsyncSession, account: Account) -> None:
     """Make an account unless it is there; it holds nothing."""
-    await direct.fetch_all(session, _OPEN, _wanted([account]))
+    await direct.fetch_all(session, _OPEN, {"accounts": _wanted([account])})
 
 
 async def balance(session: AsyncSession, account: Account) -> int:
@@ -183,7 +181,7 @@ async def _journal(
 ) -> uuid.UUID | None:
     """Make the accounts and the journal; None when the same one is there already."""
     values: dict[str, Any] = {
-        **_wanted(accounts),
+        "accounts": _wanted(accounts),
         "id": uuid7(),
         "key": posting.key,
         "hash": posting.fingerprint(),
@@ -204,12 +202,17 @@ async def _journal(
     return None
 
 
-def _wanted(accounts: Collection[Account]) -> dict[str, Any]:
-    return {
-        "ids": [uuid7() for _ in accounts],
-        "codes": [account.code for account in accounts],
-        "kinds": [account.kind for account in accounts],
-        "natures": [nature_of(account.kind) for account in accounts],
-        "owners": [account.owner_id for account in accounts],
-        "guarded": [account.kind in GUARDED for account in accounts],
-    }
+def _wanted(accounts: Collection[Account]) -> str:
+    return json.dumps(
+        [
+            {
+                "id": str(uuid7()),
+                "code": account.code,
+                "kind": account.kind,
+                "nature": nature_of(account.kind),
+                "owner_id": account.owner_id and str(account.owner_id),
+                "guarded": account.kind in GUARDED,
+            }
+            for account in accounts
+        ]
+    )

@@ -8,10 +8,12 @@ import json
 import uuid
 from enum import StrEnum
 
-import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services import direct
+
 CHANNEL = "tot_live"
+_NOTIFY = "SELECT pg_notify(%(channel)s, %(payload)s)"
 
 
 class Topic(StrEnum):
@@ -25,4 +27,4 @@ class Topic(StrEnum):
 async def announce(session: AsyncSession, topic: Topic, row_id: uuid.UUID) -> None:
     """Tell every process, when this transaction commits, that the row changed."""
     payload = json.dumps({"topic": topic.value, "id": str(row_id)})
-    await session.execute(sa.select(sa.func.pg_notify(CHANNEL, payload)))
+    await direct.fetch_one(session, _NOTIFY, {"channel": CHANNEL, "payload": payload})

@@ -14,13 +14,23 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import candidates, console, create, data, live
+from benchmarks import candidates, console, create, data, live, money, statement
 from benchmarks.servers import application, floor
 from benchmarks.table import Line, keep, show
 from services.config import get_settings
 from services.embedded_postgres import EmbeddedPostgres
 
-NAMES = ("loader", "create", "lists", "board", "live", "candidates", "memory")
+NAMES = (
+    "loader",
+    "create",
+    "lists",
+    "board",
+    "live",
+    "candidates",
+    "money",
+    "statement",
+    "memory",
+)
 MEMORY_MB = 250.0
 LOAD_SECONDS = 120.0
 
@@ -61,6 +71,12 @@ class Bench:
             }
         if "candidates" in names:
             self._tell(asyncio.run(candidates.measure(urls["doctors"])))
+        if "money" in names:
+            copy = data.copied(self.server, self.sizes["small"])
+            self._tell(asyncio.run(money.measure(copy)))
+        if "statement" in names:
+            url = data.once(self.server, statement.NAME, statement.load)
+            self._tell(asyncio.run(statement.measure(url)))
         if "big" in urls:
             self._on_servers(urls, names)
 
@@ -103,6 +119,8 @@ class Bench:
 def _needs(database: str, names: Sequence[str]) -> bool:
     if database == "doctors":
         return "candidates" in names
+    if database == "small" and "money" in names:
+        return True
     served = {"create", "lists", "board", "live", "memory", "loader"}
     return bool(served & set(names))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
@@ -49,24 +50,30 @@ def sizes(rows: int) -> dict[str, Size]:
 
 def ready(server: str, size: Size, told: Progress) -> str:
     """Give the URL of a database of this size, made if it is not there yet."""
-    url = make_url(server).set(database=size.database)
+    return once(server, size.database, lambda url: asyncio.run(_load(url, size, told)))
+
+
+def once(server: str, name: str, load: Callable[[str], None]) -> str:
+    """Give the URL of a database, migrated, and loaded if it is not there yet."""
+    url = make_url(server).set(database=name)
     text = url.render_as_string(hide_password=False)
     plain = make_url(server).set(drivername="postgresql", database="postgres")
     admin_url = plain.render_as_string(hide_password=False)
     with psycopg.connect(admin_url, autocommit=True) as admin:
         found = admin.execute(
-            "SELECT 1 FROM pg_database WHERE datname = %s", [size.database]
+            "SELECT 1 FROM pg_database WHERE datname = %s", [name]
         ).fetchone()
         if found:
+            migrations.upgrade(text)
             return text
-        half = f"{size.database}_half"
+        half = f"{name}_half"
         admin.execute(f"DROP DATABASE IF EXISTS {half}")
         admin.execute(f"CREATE DATABASE {half}")
         made = url.set(database=half).render_as_string(hide_password=False)
         migrations.upgrade(made)
-        asyncio.run(_load(made, size, told))
+        load(made)
         # Only a load that came to its end bears the name.
-        admin.execute(f"ALTER DATABASE {half} RENAME TO {size.database}")
+        admin.execute(f"ALTER DATABASE {half} RENAME TO {name}")
     return text
 
 

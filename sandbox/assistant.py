@@ -17,6 +17,7 @@ from sandbox.client import World
 EVERY_SECONDS = 8.0
 AT_ONCE = 3
 BOARD = "/admin/board"
+CLINIC = 'class="win clinic"'
 TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
 
 
@@ -64,8 +65,8 @@ class Assistant:
             call
             for call in board["calls"]
             if call["status"] == "pending"
-            # A call that was handed to a clinic is left to it.
-            and call["clinic"] is None
+            # A call whose row shows the sign of a clinic is left to that clinic.
+            and CLINIC not in call["html"]
             and self._overdue(call, board["now"])
         ]
         overdue.sort(key=lambda call: call["created"])

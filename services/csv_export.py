@@ -18,6 +18,8 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def disarmed(cell: object) -> str:
     """A cell as text; an apostrophe goes before what would be a formula."""
     text = "" if cell is None else str(cell)
+    if text[:1].isalnum():
+        return text
     begins = text.startswith(FORMULAS) or _seen(text).startswith(FORMULAS)
     return f"'{text}" if begins else text
 
@@ -30,11 +32,17 @@ def _seen(text: str) -> str:
 
 def line(cells: Sequence[object]) -> str:
     """One line of a table, its cells quoted where they must be."""
+    return lines([cells])
+
+
+def lines(rows: Iterable[Sequence[object]]) -> str:
+    """Many lines at once, for a table that is too long to be held whole."""
     text = io.StringIO()
-    csv.writer(text, delimiter=DELIMITER).writerow([disarmed(each) for each in cells])
+    writer = csv.writer(text, delimiter=DELIMITER)
+    writer.writerows([disarmed(each) for each in row] for row in rows)
     return text.getvalue()
 
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     """A whole table with its head."""
-    return MARK + "".join(line(each) for each in (header, *rows))
+    return MARK + lines([header, *rows])

@@ -23,12 +23,13 @@ from services.errors import (
     NothingToPay,
     StaleVersion,
 )
-from services.i18n import gettext
+from services.i18n import Lazy, gettext
 from services.inputs import wrong
 from services.ledger import Account
 from services.permissions import Permission, demand
 
 LONGEST_DOCUMENT = 200
+OWN_REGISTER = Lazy("Whoever made a register does not approve it.")
 # What was earned up to the moment, less all that was taken since: a payout that was
 # made after it, or a refund, is not paid out a second time.
 _OWED = """
@@ -77,7 +78,7 @@ async def approve(
     demand(actor, Permission.PAYOUT_APPROVE)
     payout = await _locked(session, actor, payout_id, version)
     if payout.made_by == actor.user_id:
-        raise Forbidden("Whoever made a register does not approve it.")
+        raise Forbidden(OWN_REGISTER)
     now = await _move(session, payout, PayoutStatus.APPROVED)
     payout.approved_by, payout.approved_at = actor.user_id, now
     return await _finish(session, actor, payout)
@@ -143,6 +144,17 @@ async def discard(
     payout = await _locked(session, actor, payout_id, version)
     payout.ended_at = await _move(session, payout, PayoutStatus.DISCARDED)
     return await _finish(session, actor, payout)
+
+
+async def obstacle(
+    session: AsyncSession, actor: Actor, payout: Payout
+) -> Forbidden | None:
+    """Say why somebody may not approve a register; None if they may."""
+    try:
+        await _demand_not_own(session, actor, payout.id)
+    except Forbidden as error:
+        return error
+    return Forbidden(OWN_REGISTER) if payout.made_by == actor.user_id else None
 
 
 async def _locked(

@@ -105,6 +105,13 @@ async def publish(
     return made
 
 
+async def versions(session: AsyncSession, actor: Actor) -> Sequence[RefundPolicy]:
+    """List every version, the newest first."""
+    demand(actor, Permission.REFUND_POLICY_EDIT)
+    query = sa.select(RefundPolicy).order_by(col(RefundPolicy.version).desc())
+    return (await session.scalars(query)).all()
+
+
 def tiers_of(policy: RefundPolicy) -> Sequence[Tier]:
     """Give the tiers of one version."""
     return [Tier.model_validate(each) for each in policy.tiers]

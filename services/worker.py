@@ -22,6 +22,7 @@ from services import (
     refund_sending,
     retention,
     settlements,
+    shop_check,
     webhook_handling,
 )
 from services.config import Settings
@@ -47,6 +48,7 @@ DEFINED_IN = (
     refund_sending,
     retention,
     settlements,
+    shop_check,
     webhook_handling,
 )
 

@@ -38,6 +38,9 @@ FRESH = {
     "/clinics/{pk}/managers": Role.CURATOR,
     "/clinics/{pk}/managers/{user}/remove": Role.CURATOR,
     "/clinics/{pk}/invitations": Role.CURATOR,
+    "/refunds/{pk}/approve": Role.FINANCE,
+    "/refunds/{pk}/give_up": Role.FINANCE,
+    "/withdrawals/{pk}/approve": Role.FINANCE,
     "/me/second-factor/begin": Role.FINANCE,
     "/me/second-factor/codes": Role.FINANCE,
     "/me/second-factor/off": Role.FINANCE,
@@ -70,6 +73,7 @@ NEEDS_NO_PROOF = {
     "/applications/{pk}/suspend",
     "/papers/{pk}/reject",
     "/profile-changes/{pk}/reject",
+    "/refunds/{pk}/reject",
     "/clinics/{pk}/invitations/{code}/revoke",
 }
 

@@ -72,11 +72,13 @@ async def begin(
     when the wallet holds less, Unavailable when no provider is set up.
     """
     demand(actor, Permission.PAYMENT_OWN)
+    if wish.method is PaymentMethod.WALLET:
+        paid = await wallet_payments.pay(session, actor, booking_id)
+        return Opened(paid, fresh=True)
     booking = await lock_booking(session, booking_id)
     now = await clock.now(session)
     await demand_ownership(session, actor, booking, None, now)
-    if wish.method is not PaymentMethod.WALLET:
-        _demand_provider(wish)
+    _demand_provider(wish)
     amount = await visit_money.due(session, booking)
     if amount == 0:
         raise NothingToPay
@@ -85,9 +87,6 @@ async def begin(
         return Opened(earlier, fresh=False)
     if earlier is not None:
         await supersede(session, actor, earlier, now)
-    if wish.method is PaymentMethod.WALLET:
-        paid = await wallet_payments.pay(session, actor, booking, amount, now)
-        return Opened(paid, fresh=True)
     return Opened(await _open(session, actor, booking, wish, amount), fresh=True)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from contextlib import suppress
 
 import pytest
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from services import (
     postings,
     visit_money,
 )
-from services.config import Profile, Settings, use_settings
+from services.config import Profile, Settings, get_settings, use_settings
 from services.errors import (
     Forbidden,
     InsufficientFunds,
@@ -145,17 +146,36 @@ async def test_an_attempt_that_ran_out_is_superseded(session: AsyncSession) -> N
     assert (await begin(session, booking)).fresh
 
 
-async def test_a_call_of_somebody_else_is_not_found(session: AsyncSession) -> None:
+@pytest.mark.parametrize("method", list(PaymentMethod))
+async def test_a_call_of_somebody_else_is_not_found(
+    session: AsyncSession, method: PaymentMethod
+) -> None:
     booking = await priced_booking(session)
     other = await factories.patient(session)
+    for booking_id in (booking.id, factories.nobody()):
+        with pytest.raises(NotFound):
+            await payment_opening.begin(
+                session, factories.as_patient(other), booking_id, Wish(method)
+            )
+
+
+@pytest.mark.parametrize("method", list(PaymentMethod))
+async def test_a_call_by_phone_is_not_found_before_the_number_is_proven(
+    session: AsyncSession, settings: Settings, method: PaymentMethod
+) -> None:
+    await factories.price(session, price_kopecks=PRICE)
+    user = await factories.patient(session)
+    staff = factories.as_staff(await factories.dispatcher(session))
+    draft = factories.phone_draft(patient_id=user.id)
+    booking = await bookings.create(session, staff, draft)
+    strict = get_settings().model_copy(update={"require_verified_phone": True})
+    use_settings(strict)
     with pytest.raises(NotFound):
-        await payment_opening.begin(
-            session, factories.as_patient(other), booking.id, Wish(CARD)
-        )
-    with pytest.raises(NotFound):
-        await payment_opening.begin(
-            session, factories.as_patient(other), factories.nobody(), Wish(CARD)
-        )
+        await begin(session, booking, method)
+    user.phone_verified_at = await clock.now(session)
+    await session.flush()
+    with suppress(InsufficientFunds):
+        assert (await begin(session, booking, method)).fresh
 
 
 @pytest.mark.parametrize("act", [factories.as_doctor, factories.as_staff])
@@ -281,6 +301,28 @@ async def test_a_wallet_pays_at_once_by_the_ledger_alone(
     await settle(session)
     with pytest.raises(NothingToPay):
         await begin(session, booking, WALLET)
+
+
+async def test_a_wallet_supersedes_the_open_attempt(session: AsyncSession) -> None:
+    user = await factories.patient(session)
+    await fill_wallet(session, user, PRICE)
+    booking = await priced_booking(session, user)
+    first = await begin(session, booking)
+    paid = await begin(session, booking, WALLET)
+    await session.refresh(first.payment)
+    assert first.payment.superseded_at is not None
+    assert first.payment.is_open
+    kept = await session.get_one(Payment, paid.payment.id)
+    await session.refresh(kept)
+    for column in ("method", "status", "amount_kopecks", "captured_kopecks"):
+        assert getattr(kept, column) == getattr(paid.payment, column)
+    for moment in ("created_at", "succeeded_at", "ended_at"):
+        assert getattr(kept, moment) == getattr(paid.payment, moment)
+    query = sa.select(col(AuditEvent.action), col(AuditEvent.object_id))
+    lines = {tuple(row) for row in await session.execute(query)}
+    assert ("payment.superseded", first.payment.id) in lines
+    assert ("payment.succeeded", paid.payment.id) in lines
+    await settle(session)
 
 
 async def test_a_wallet_that_holds_less_changes_nothing(session: AsyncSession) -> None:

@@ -120,6 +120,7 @@ def _unfit(locked: Locked, seen: ProviderRefund) -> list[str]:
         "id": refund.provider_id in {None, seen.id},
         "payment_id": seen.payment_id == locked.payment.provider_id,
         "amount": seen.amount_kopecks == refund.amount_kopecks,
+        "sent": not ours or refund.key_used_at is not None,
         "refund_id": not ours or seen.metadata.get("refund_id") == str(refund.id),
     }
     return [name for name, right in fits.items() if not right]

@@ -11,10 +11,11 @@ from backoffice import formats
 from backoffice.money_queues import TABS as QUEUES
 from backoffice.pages import staff_of
 from models.booking import Status
-from services import figures, money_figures, money_queues
+from services import figures, money_figures, money_queues, recon_reads, stale
 from services.edges import in_transaction
-from services.i18n import gettext
+from services.i18n import gettext, ngettext
 from services.permissions import Permission, may
+from services.staff_sessions import Staff
 from services.words import label
 
 
@@ -139,6 +140,22 @@ async def _people(session: AsyncSession) -> Sequence[Tile]:
     ]
 
 
+async def _alert(session: AsyncSession, staff: Staff) -> str | None:
+    """Say how much does not add up, to whoever has to look into it."""
+    if not may(staff.role, Permission.RECON_READ):
+        return None
+    found = await recon_reads.waiting(session, staff.actor)
+    if found.oldest is None:
+        return None
+    seconds = (found.now - found.oldest).total_seconds()
+    return ngettext(
+        "{count} finding waits, it came {ago}",
+        "{count} findings wait, the oldest came {ago}",
+        found.count,
+        ago=stale.time_ago(int(seconds)),
+    )
+
+
 Figures = Callable[[AsyncSession], Awaitable[Sequence[Tile]]]
 SECTIONS: Mapping[Permission, tuple[str, Figures]] = {
     Permission.BOOKING_READ: ("Calls", _calls),
@@ -155,12 +172,13 @@ async def home_context(request: Request) -> dict[str, Any]:
     """Gather what the role of this request may see, in one transaction."""
     staff = staff_of(request)
 
-    async def gather(session: AsyncSession) -> list[tuple[str, Sequence[Tile]]]:
-        return [
+    async def gather(session: AsyncSession) -> dict[str, Any]:
+        sections = [
             (gettext(title), await read(session))
             for permission, (title, read) in SECTIONS.items()
             if may(staff.role, permission)
         ]
+        return {"sections": sections, "alert": await _alert(session, staff)}
 
-    sections = await in_transaction(request.app.state.sessions, gather)
-    return {"staff": staff, "sections": sections}
+    gathered = await in_transaction(request.app.state.sessions, gather)
+    return {"staff": staff, **gathered}

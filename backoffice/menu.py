@@ -25,6 +25,7 @@ from backoffice.payments import PaymentsView
 from backoffice.preferences import Preferences
 from backoffice.price_list import PriceListView
 from backoffice.profile_changes import ProfileChanges
+from backoffice.recon import Mismatches
 from backoffice.refunds import RefundPage
 from backoffice.second_factor import SecondFactor
 from backoffice.settings_page import SettingsPage
@@ -39,6 +40,7 @@ VIEWS: tuple[type[Any], ...] = (
     BookingCard,
     BookingsView,
     MoneyQueues,
+    Mismatches,
     PaymentsView,
     CallMoneyPage,
     RefundPage,

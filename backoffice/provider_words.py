@@ -52,6 +52,7 @@ SOURCES: Mapping[str, Lazy] = {
     "get": Lazy("our question"),
     "list": Lazy("found in the list"),
     "webhook": Lazy("the provider's notice"),
+    "recon": Lazy("found when comparing"),
 }
 STATUSES: Mapping[str, Lazy] = {
     "pending": Lazy("waits"),

@@ -74,8 +74,9 @@ async def compare(
             session,
             IssueKind.DAY_DIFFERS,
             day.isoformat(),
-            **_named(theirs[day], "their_"),
-            **_named(ours[day], "our_"),
+            day=day.isoformat(),
+            **_named(theirs[day], "there_"),
+            **_named(ours[day], "here_"),
         )
     return found
 

@@ -40,6 +40,7 @@ DUE_HOURS: Mapping[IssueKind, int] = {
     IssueKind.INBOX_LEFT: 24,
     IssueKind.SHOP_DIFFERS: 4,
 }
+OF_ADMINS = frozenset({IssueKind.INVARIANT, IssueKind.SHOP_DIFFERS})
 LONGEST_WORDS = 500
 GONE = "gone"
 _BY_ITSELF: Mapping[str, Any] = {"system": SYSTEM_ID, "gone": GONE}
@@ -165,10 +166,8 @@ async def resolve(
 
 
 def kinds_for(actor: Actor) -> frozenset[IssueKind]:
-    """An administrator looks after the data; money is the business of finance."""
-    everything = frozenset(IssueKind)
-    only_data = frozenset({IssueKind.INVARIANT})
-    return only_data if actor.acting_as is Role.ADMIN else everything
+    """An administrator sees to data and settings; money is the business of finance."""
+    return OF_ADMINS if actor.acting_as is Role.ADMIN else frozenset(IssueKind)
 
 
 async def _open(session: AsyncSession, actor: Actor, issue_id: uuid.UUID) -> ReconIssue:

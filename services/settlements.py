@@ -198,9 +198,10 @@ async def remind(session: AsyncSession) -> None:
     """Report the months of which money was never seen to arrive; close the others."""
     before = await clock.now(session) - OVERDUE
     found = await session.scalars(sa.text(_MONTHS), {"before": before})
-    months = [f"{MONTHS}{each}" for each in found]
-    for subject in months:
-        await recon_issues.report(session, DIFFERS, subject, problem="no_registry")
+    months = {f"{MONTHS}{each}": each for each in found}
+    for subject, month in months.items():
+        facts: dict[str, Any] = {"problem": "no_registry", "month": month}
+        await recon_issues.report(session, DIFFERS, subject, **facts)
     await recon_issues.settle_others(session, DIFFERS, months, MONTHS)
 
 

@@ -95,6 +95,9 @@ PAGES = {
     "POST /applications/{pk}/reject": CURATORS,
     "POST /applications/{pk}/suspend": CURATORS,
     "POST /applications/{pk}/restore": CURATORS,
+    "GET /mismatches": frozenset({A, F}),
+    "POST /mismatches/{pk}/take": frozenset({A, F}),
+    "POST /mismatches/{pk}/resolve": frozenset({A, F}),
     "GET /ledger": FINANCE,
     "GET /ledger/accounts/{pk}": FINANCE,
     "GET /ledger/journals/{pk}": FINANCE,
@@ -280,10 +283,18 @@ async def test_the_menu_shows_each_role_its_own(
             "notifications",
             "consents",
             "settings",
+            "mismatches",
         },
         C: {"applications", "doctors", "clinics"},
         D: {"board", "calls", "doctors", "clinics", "prices"},
-        F: {"refunds", "payments", "calls-finance", "ledger", "prices"},
+        F: {
+            "refunds",
+            "mismatches",
+            "payments",
+            "calls-finance",
+            "ledger",
+            "prices",
+        },
     }
     for role, names in shown.items():
         browser = await signed_in(app, sessions, role)

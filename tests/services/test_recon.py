@@ -573,8 +573,8 @@ async def test_a_day_that_agrees_is_no_finding_and_one_that_does_not_is(
     by_kind = {each.kind: each for each in await issues(sessions)}
     assert set(by_kind) == {IssueKind.MISSING_THERE, IssueKind.DAY_DIFFERS}
     facts = by_kind[IssueKind.DAY_DIFFERS].facts
-    assert (facts["our_came_kopecks"], facts["their_came_kopecks"]) == (PRICE, 0)
-    assert facts["our_fee_kopecks"] == PRICE * 350 // 10_000
+    assert (facts["here_came_kopecks"], facts["there_came_kopecks"]) == (PRICE, 0)
+    assert facts["here_fee_kopecks"] == PRICE * 350 // 10_000
 
 
 async def test_a_day_is_the_sum_of_what_the_provider_made_on_it(
@@ -593,8 +593,8 @@ async def test_a_day_is_the_sum_of_what_the_provider_made_on_it(
         days = [await clock.today(session)]
         assert await recon_days.compare(session, payments, [], days)
     (issue,) = await issues(sessions)
-    assert issue.facts["our_back_kopecks"] == 50_000
-    assert issue.facts["their_back_kopecks"] == 0
+    assert issue.facts["here_back_kopecks"] == 50_000
+    assert issue.facts["there_back_kopecks"] == 0
     # Made here long before or after: the provider's day counts.
     await _age(sessions, timedelta(days=3))
     strange = [*payments, {"id": "x"}], [*back, {"id": "y"}]

@@ -99,9 +99,10 @@ def _doctor(line: CallLine) -> Any:
     """The name, in red where the papers end before the visit."""
     if not line.papers_out or line.doctor is None:
         return cells.either(line.doctor)
-    return Markup('{} <span class="pill bad">{}</span>').format(
-        line.doctor, gettext("licence expired")
-    )
+    words = gettext("licence expired")
+    return Markup(
+        '{} <i class="ti ti-license-off is-bad" title="{}" role="img" aria-label="{}"></i>'
+    ).format(line.doctor, words, words)
 
 
 def _kind(line: CallLine) -> Any:

@@ -220,7 +220,7 @@ async def test_a_notice_tells_a_curator_of_the_paper(
 ) -> None:
     user, _ = await renewed(sessions)
     page = await curator.page("/me/notices")
-    assert f"Новый документ на проверку: Лицензия. Врач: {user.short_name}." in page
+    assert f"{user.short_name} — новый документ на проверку: Лицензия." in page
 
 
 async def test_the_queue_names_what_is_missing(

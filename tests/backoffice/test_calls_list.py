@@ -72,7 +72,7 @@ async def test_a_visit_that_the_papers_do_not_reach_is_red(
         setattr(profile, paper, start.date() - timedelta(days=1))
     page = await dispatcher.page("/calls/list")
     rows = page.split("<tr>")
-    marked = [row for row in rows if 'pill bad">лицензия истекла' in row]
+    marked = [row for row in rows if 'title="лицензия истекла"' in row]
     assert len(marked) == 1
     assert "Просроченный" in marked[0]
     # A visit that took place was sound when it did.

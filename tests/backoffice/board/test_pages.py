@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from backoffice.board import reading
 from models import AuditEvent
 from models.role_grant import Role
+from services import bookings
 from services.database import Sessions
 from services.edges import transaction
-from tests import money_rows
+from tests import factories, money_rows
 from tests.backoffice.board.conftest import City
 from tests.backoffice.browser import Browser, signed_in
 
@@ -120,6 +121,23 @@ async def test_candidates_come_with_plans_reasons_and_refusals(
     assert 'data-verb="assign"' in found["html"]
     named = (await dispatcher.get(path + "?name=Лебед")).json()
     assert named["items"]
+
+
+async def test_a_clinics_call_says_whose_doctors_can_come(
+    dispatcher: Browser, city: City, sessions: Sessions
+) -> None:
+    async with transaction(sessions) as session:
+        clinic = await factories.clinic(session)
+        staff = factories.as_staff(await factories.dispatcher(session))
+        waiting = city.waiting
+        await bookings.hand_to_clinic(
+            session, staff, waiting.id, clinic.id, waiting.version
+        )
+    path = f"/board/calls/{city.waiting.id}/candidates"
+    found = (await dispatcher.get(path)).json()
+    assert found["items"] == []
+    assert "никто из её врачей приехать не может" in found["html"]
+    assert "не из клиники, у которой сейчас вызов" in found["refused"]
 
 
 async def test_dialogs_ask_before_what_cannot_be_undone(

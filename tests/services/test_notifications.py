@@ -361,7 +361,7 @@ async def test_a_mail_server_may_demand_tls_and_a_login(settings, world) -> None
 @pytest.mark.parametrize("kind", sorted(notification_texts.TEXTS))
 @pytest.mark.parametrize("locale", ["ru", "en"])
 def test_every_text_can_be_filled_and_names_nothing_medical(kind, locale) -> None:
-    facts = {"document": "passport", "day": "2026-12-01", "doctor": "Орлов Д. И."}
+    facts = notification_texts.SAMPLE_FACTS
     for short in (False, True):
         made = notification_texts.render(kind, locale, facts, "123456", short=short)
         assert "{" not in made.subject + made.text

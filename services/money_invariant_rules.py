@@ -90,6 +90,26 @@ PAYMENT_RULES = (
           SELECT provider_id FROM receipt) known
         WHERE provider_id IS NOT NULL GROUP BY provider_id HAVING count(*) > 1""",
     ),
+    Rule(
+        "keys_serve_for_a_day",
+        Lazy("Nothing is sent under a key that the provider may have forgotten."),
+        """SELECT coalesce(p.id, r.id), e.created_at FROM provider_event e
+        LEFT JOIN payment p ON p.id = e.payment_id
+        LEFT JOIN refund r ON r.id = e.refund_id
+        WHERE e.source = 'create' AND e.created_at
+          > coalesce(r.key_used_at, p.key_used_at) + interval '24 hours'""",
+    ),
+    Rule(
+        "money_is_journalled",
+        Lazy("Every payment and refund that went through has its line in the journal."),
+        """SELECT m.id, m.action FROM (
+          SELECT id, 'payment.succeeded' AS action FROM payment
+          WHERE status = 'succeeded' UNION ALL
+          SELECT id, 'refund.succeeded' FROM refund
+          WHERE status = 'succeeded') m
+        LEFT JOIN audit_event a ON a.object_id = m.id AND a.action = m.action
+        WHERE a.id IS NULL""",
+    ),
 )
 
 REFUND_RULES = (
@@ -171,7 +191,7 @@ CALL_RULES = (
                           WHERE c.booking_id = b.id AND c.status = 'open')
           AND NOT EXISTS (SELECT FROM refund r WHERE r.booking_id = b.id
                           AND (r.status NOT IN {ENDED_REFUND}
-                            OR (r.status <> 'succeeded' AND r.followed_at IS NULL)))
+                            OR (r.status = 'failed' AND r.followed_at IS NULL)))
         """,  # noqa: S608
     ),
     Rule(
@@ -221,6 +241,18 @@ CALL_RULES = (
         JOIN ledger_entry e ON e.account_id = a.id
         GROUP BY b.id HAVING sum(e.amount_kopecks) > 0
           OR (b.status <> 'completed' AND sum(e.amount_kopecks) <> 0)""",
+    ),
+    # Whether receipts were on when it was paid shows in what was sent.
+    Rule(
+        "prepaid_visits_have_closing_receipts",
+        Lazy("A finished visit that was prepaid with a receipt has its closing one."),
+        """SELECT p.id, p.booking_id FROM payment p
+        JOIN booking b ON b.id = p.booking_id AND b.status = 'completed'
+        WHERE p.status = 'succeeded' AND p.surplus IS NULL
+          AND p.captured_kopecks - p.refunded_or_reserved_kopecks >= 100
+          AND p.request_body LIKE '%"full_prepayment"%'
+          AND NOT EXISTS (SELECT FROM receipt r
+                          WHERE r.payment_id = p.id AND r.kind = 'closing')""",
     ),
 )
 

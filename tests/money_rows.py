@@ -30,7 +30,7 @@ from models.refund import (
     RefundStatus,
 )
 from models.withdrawal import WithdrawalStatus
-from services import clock, ledger, postings
+from services import audit, clock, ledger, postings
 from services.actor import SYSTEM, SYSTEM_ID
 from services.ledger import Account
 
@@ -73,6 +73,7 @@ async def payment(
     session.add(made)
     await session.flush()
     if succeeded:
+        audit.record(session, SYSTEM, "payment.succeeded", "payment", made.id)
         purse = postings.wallet(booking.patient_id)
         source = postings.CLEARING if provided else purse
         owed = amount if booking.status is Status.COMPLETED else 0
@@ -129,6 +130,7 @@ async def refund(
         reserved = postings.reserved(made.id, paid.booking_id, amount, unwound)
         await ledger.post(session, SYSTEM, reserved)
     if arrived:
+        audit.record(session, SYSTEM, "refund.succeeded", "refund", made.id)
         target = {
             Destination.ORIGINAL: postings.CLEARING,
             Destination.WALLET: postings.wallet(paid.payer_id),

@@ -150,6 +150,7 @@ LONE_JOURNAL = (
     " booking_id, actor_id, acting_as, via) VALUES ({id}, {id}, 'h', '{kind}', 'x',"
     " {ref}, {booking}, {id}, 'system', 'job')"
 )
+EVENT = "id, source, outcome"
 AGAIN = "00000000-0000-7000-8000-00000000aaaa"
 
 
@@ -283,6 +284,28 @@ PLANTED: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     (
+        "keys_serve_for_a_day",
+        (
+            "UPDATE payment SET key_used_at = app_now() - interval '25 hours'"
+            " WHERE id = :paid",
+            f"INSERT INTO provider_event ({EVENT}, payment_id)"
+            " VALUES (gen_random_uuid(), 'create', 'unknown', :paid)",
+        ),
+    ),
+    (
+        "keys_serve_for_a_day",
+        (
+            "UPDATE refund SET key_used_at = app_now() - interval '25 hours'"
+            " WHERE id = :going",
+            f"INSERT INTO provider_event ({EVENT}, refund_id)"
+            " VALUES (gen_random_uuid(), 'create', 'unknown', :going)",
+        ),
+    ),
+    (
+        "money_is_journalled",
+        ("DELETE FROM audit_event WHERE action = 'refund.succeeded'",),
+    ),
+    (
         "refunds_hold_what_they_reserve",
         ("UPDATE refund SET status = 'failed' WHERE id = :going",),
     ),
@@ -385,6 +408,13 @@ PLANTED: tuple[tuple[str, tuple[str, ...]], ...] = (
             loose("ledger_account", "code_tells_owner"),
             "UPDATE ledger_account SET owner_id = :done, kind = 'visit_receivable'"
             " WHERE code = 'refund_in_transit'",
+        ),
+    ),
+    (
+        "prepaid_visits_have_closing_receipts",
+        (
+            'UPDATE payment SET request_body = \'{"receipt": {"items":'
+            ' [{"payment_mode": "full_prepayment"}]}}\' WHERE id = :paid',
         ),
     ),
 )

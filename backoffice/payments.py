@@ -53,7 +53,7 @@ class PaymentsView(TableView, model=PaymentFinance):
         "amount_kopecks": Lazy("Sum"),
         "back": Lazy("Went back"),
         "payer": Lazy("Payer"),
-        "call_status": Lazy("The call"),
+        "call_status": Lazy("Status of the call"),
     }
     cells: ClassVar[Mapping[str, Any]] = {
         "booking_number": lambda row: row.booking_label,

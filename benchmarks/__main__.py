@@ -14,7 +14,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import candidates, console, create, data, live, money, statement
+from benchmarks import (
+    candidates,
+    console,
+    create,
+    data,
+    export,
+    live,
+    money,
+    statement,
+)
 from benchmarks.servers import application, floor
 from benchmarks.table import Line, keep, show
 from services.config import get_settings
@@ -29,6 +38,7 @@ NAMES = (
     "candidates",
     "money",
     "statement",
+    "export",
     "memory",
 )
 MEMORY_MB = 250.0
@@ -77,8 +87,16 @@ class Bench:
         if "statement" in names:
             url = data.once(self.server, statement.NAME, statement.load)
             self._tell(asyncio.run(statement.measure(url)))
+        if "export" in names:
+            self._export()
         if "big" in urls:
             self._on_servers(urls, names)
+
+    def _export(self) -> None:
+        copy = data.copied(self.server, self.sizes["small"], "export")
+        export.load(copy)
+        with application(copy, self.folder) as app:
+            self._tell(asyncio.run(export.measure(app)))
 
     def _on_servers(self, urls: dict[str, str], names: Sequence[str]) -> None:
         enter = self.stack.enter_context
@@ -119,7 +137,7 @@ class Bench:
 def _needs(database: str, names: Sequence[str]) -> bool:
     if database == "doctors":
         return "candidates" in names
-    if database == "small" and "money" in names:
+    if database == "small" and {"money", "export"} & set(names):
         return True
     served = {"create", "lists", "board", "live", "memory", "loader"}
     return bool(served & set(names))

@@ -77,9 +77,9 @@ def once(server: str, name: str, load: Callable[[str], None]) -> str:
     return text
 
 
-def copied(server: str, size: Size) -> str:
+def copied(server: str, size: Size, why: str = "copy") -> str:
     """Make a throw-away copy: a bench that writes finds the same data each time."""
-    name = f"{size.database}_copy"
+    name = f"{size.database}_{why}"
     plain = make_url(server).set(drivername="postgresql", database="postgres")
     admin_url = plain.render_as_string(hide_password=False)
     with psycopg.connect(admin_url, autocommit=True) as admin:

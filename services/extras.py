@@ -6,24 +6,26 @@ from collections.abc import Sequence
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Booking, BookingItem
+from models import Booking, BookingItem, User
 from models.booking_words import ExtraConsent
 from services import audit, clock, earnings, live, prices, settings
 from services.actor import Actor
+from services.amounts import roubles
 from services.booking_drafts import ItemInput
 from services.booking_steps import demand_ownership, lock_booking
 from services.errors import IllegalTransition
-from services.i18n import current_locale
+from services.i18n import current_locale, use_locale
 from services.inputs import wrong
+from services.notifications import Notice, notify
 from services.permissions import Permission, demand
 
 
 async def add(
-    session: AsyncSession, booking: Booking, items: Sequence[ItemInput]
+    session: AsyncSession, actor: Actor, booking: Booking, items: Sequence[ItemInput]
 ) -> None:
     """Write what was done beyond the visit, at the list's words and prices of now.
 
-    Above a set share of the quote all of it waits for the patient's consent.
+    Above a set share of the quote all of it waits for the patient, who is told.
     """
     if not items:
         return
@@ -33,6 +35,7 @@ async def add(
     percent = await settings.get(session, settings.EXTRAS_CONSENT_PERCENT)
     if booking.extras_kopecks * 100 > booking.price_kopecks * percent:
         booking.extra_consent = ExtraConsent.AWAITED
+        await _tell(session, actor, booking)
 
 
 async def agree(session: AsyncSession, actor: Actor, booking_id: uuid.UUID) -> Booking:
@@ -54,6 +57,14 @@ async def waive(
     booking = await _awaiting(session, actor, booking_id)
     await _decide(session, actor, booking, ExtraConsent.WAIVED, reason=reason)
     return booking
+
+
+async def _tell(session: AsyncSession, actor: Actor, booking: Booking) -> None:
+    patient = await session.get_one(User, booking.patient_id)
+    with use_locale(patient.locale):
+        facts = {"call": booking.label, "amount": roubles(booking.extras_kopecks)}
+    notice = Notice("extras_await_consent", patient.id, facts=facts)
+    await notify(session, actor, notice)
 
 
 async def _row(

@@ -136,6 +136,13 @@ TEXTS: Mapping[str, Text] = {
         Lazy("Payment received"),
         Lazy("Your payment of {amount} for call {call} has arrived. Thank you."),
     ),
+    "extras_await_consent": Text(
+        Lazy("Extra services wait for your consent"),
+        Lazy(
+            "Call {call}: extra services for {amount} were noted, well above the quote."
+            " You pay them only if you agree in the app."
+        ),
+    ),
     "account_erased": Text(
         Lazy("Your account is erased"),
         Lazy("Your account and its personal data are erased."),

@@ -98,7 +98,7 @@ async def complete(
         raise wrong("actual_minutes")
     if not conclusion.strip():
         raise wrong("conclusion")
-    await extras.add(session, step.booking, items)
+    await extras.add(session, actor, step.booking, items)
     booking, turn = step.booking, release(step, Outcome.COMPLETED)
     booking.completed_at = step.now
     booking.actual_minutes, booking.conclusion = actual_minutes, conclusion

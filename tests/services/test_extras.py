@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import AuditEvent, Booking, BookingItem, Role, User
+from models import AuditEvent, Booking, BookingItem, Notification, Role, User
 from models.booking import Status
 from models.booking_words import ExtraConsent
 from models.payment import PaymentState
@@ -88,6 +88,14 @@ class TestTheThreshold:
 
 class TestConsent:
     """The patient agrees, or finance lets it go; once."""
+
+    async def test_the_patient_is_told_the_sum_and_nothing_medical(
+        self, session: AsyncSession
+    ) -> None:
+        booking, patient, _ = await awaiting(session)
+        notice = (await session.exec(select(Notification))).one()
+        assert (notice.kind, notice.user_id) == ("extras_await_consent", patient.id)
+        assert notice.facts == {"call": booking.label, "amount": "900,01\u00a0₽"}
 
     async def test_agreed_extras_are_charged_and_earned(
         self, session: AsyncSession

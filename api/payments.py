@@ -58,7 +58,7 @@ class _Begun:
     "/v1/bookings/{booking_id}/payments",
     status_code=201,
     response_model=PaymentAnswer,
-    responses=problems(401, 403, 409) | OPEN_ALREADY,
+    responses=problems(401, 403, 409, 429) | OPEN_ALREADY,
     dependencies=[Depends(token_of)],
 )
 async def pay(

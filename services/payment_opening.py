@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,6 +18,7 @@ from models import Booking, Payment, User
 from models.payment import PaymentMethod
 from services import (
     clock,
+    direct,
     payment_steps,
     receipts,
     visit_money,
@@ -25,7 +27,7 @@ from services import (
 from services.actor import Actor
 from services.booking_steps import demand_ownership, lock_booking
 from services.config import Profile, get_settings
-from services.errors import NothingToPay, Unavailable
+from services.errors import NothingToPay, TooManyRequests, Unavailable
 from services.gateways import NotConfigured
 from services.gateways.yookassa_bodies import (
     LEAST_KOPECKS,
@@ -40,6 +42,12 @@ from services.inputs import wrong
 from services.permissions import Permission, demand
 
 RETURN_PAGE = "/payments/{payment_id}/return"
+# Each attempt is one more at the provider, watched for an hour.
+MOST_AN_HOUR, WAIT_SECONDS = 30, 600
+_TRIED = """
+SELECT count(*) AS times FROM payment
+ WHERE booking_id = %(id)s AND created_at > app_now() - interval '1 hour'
+"""
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ async def begin(
     """Open an attempt at all that is owed for one's own call, or find the open one.
 
     A wallet pays at once. Raises NothingToPay when nothing is owed, InsufficientFunds
-    when the wallet holds less, Unavailable when no provider is set up.
+    when the wallet holds less, Unavailable when no provider is set up, and
+    TooManyRequests when the call has had too many attempts in an hour.
     """
     demand(actor, Permission.PAYMENT_OWN)
     if wish.method is PaymentMethod.WALLET:
@@ -150,6 +159,9 @@ async def _open(
 ) -> Payment:
     if amount < LEAST_KOPECKS:
         raise NothingToPay("The provider takes no sum below 1 ₽.")
+    tried: Any = await direct.fetch_one(session, _TRIED, {"id": booking.id})
+    if tried.times >= MOST_AN_HOUR:
+        raise TooManyRequests(retry_after=WAIT_SECONDS)
     now = await clock.now(session)
     payment = Payment(
         booking_id=booking.id,

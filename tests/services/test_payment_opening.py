@@ -27,6 +27,7 @@ from services.errors import (
     InsufficientFunds,
     NotFound,
     NothingToPay,
+    TooManyRequests,
     Unavailable,
     ValidationFailed,
 )
@@ -381,6 +382,18 @@ async def test_a_receipt_goes_along_where_the_shop_sends_them(
     [line] = body["receipt"]["items"]
     assert line["amount"]["value"] == "4500.00"
     assert line["payment_mode"] == "full_prepayment"
+
+
+async def test_attempts_at_one_call_are_limited(session: AsyncSession) -> None:
+    booking = await priced_booking(session)
+    for number in range(payment_opening.MOST_AN_HOUR):
+        assert (await begin(session, booking, (CARD, SBP)[number % 2])).fresh
+    with pytest.raises(TooManyRequests) as refused:
+        async with session.begin_nested():
+            await begin(session, booking, CARD)
+    assert refused.value.facts["retry_after"] > 0
+    assert not (await begin(session, booking, SBP)).fresh
+    assert (await begin(session, await priced_booking(session))).fresh
 
 
 async def test_one_open_attempt_is_a_rule_of_the_database(

@@ -17,7 +17,14 @@ from models.refund import (
     RefundStatus,
     Split,
 )
-from services import clock, postings, provider_events, recon_issues, refund_steps
+from services import (
+    clock,
+    postings,
+    provider_events,
+    receipts,
+    recon_issues,
+    refund_steps,
+)
 from services.actor import Actor
 from services.gateways.yookassa_answers import ProviderRefund
 from services.gateways.yookassa_outcomes import Done
@@ -82,6 +89,7 @@ async def take_over(
     await refund_steps.reserve(session, actor, locked)
     provider_events.record(session, source, answer, refund_id=locked.refund.id)
     await refund_steps.arrive(session, actor, locked, postings.CLEARING)
+    await receipts.note(session, locked.refund, seen.receipt_registration)
     await recon_issues.settle(session, IssueKind.MISSING_HERE, subject)
     return Verdict.IMPORTED
 

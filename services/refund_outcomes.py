@@ -102,14 +102,22 @@ async def _ours(session: AsyncSession, seen: ProviderRefund) -> uuid.UUID | None
     """Find our refund: by the provider's id, else by the id that we sent along."""
     known = sa.select(col(Refund.id)).where(col(Refund.provider_id) == seen.id)
     found: uuid.UUID | None = await session.scalar(known)
-    if found is None:
+    told = _uuid(seen.metadata.get("refund_id", ""))
+    if found is None and told is not None:
         sent = sa.select(col(Refund.id)).where(
-            sa.cast(col(Refund.id), sa.String) == seen.metadata.get("refund_id", ""),
+            col(Refund.id) == told,
             col(Refund.provider_id).is_(None),
             col(Refund.key_used_at).is_not(None),
         )
         found = await session.scalar(sent)
     return found
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 def _unfit(locked: Locked, seen: ProviderRefund) -> list[str]:

@@ -19,7 +19,6 @@ ID = uuid.UUID("019abc12-7d3e-7aaa-8bbb-0123456789ab")
         ("POST", f"/payments/{ID}/complete"),
         ("POST", f"/v1/payments/{ID}/complete"),
         ("POST", f"/v1/payments/{ID}/refund"),
-        ("PUT", f"/v1/payments/{ID}"),
         ("PUT", f"/v1/wallets/{ID}"),
         ("POST", "/v1/wallet/deposit"),
         ("GET", "/v1/users"),
@@ -35,6 +34,15 @@ async def test_money_and_people_have_no_open_doors(
         body = {"status": "completed", "balance": 10_000, "amount": 5}
         answer = await client.request(method, path, json=body, headers=headers)
         is_problem(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_payment_is_only_read(client: AsyncClient, method: str) -> None:
+    headers = bearer(await registered(client))
+    body = {"status": "succeeded"}
+    path = f"/v1/payments/{ID}"
+    answer = await client.request(method, path, json=body, headers=headers)
+    is_problem(answer, 405, "method_not_allowed")
 
 
 async def test_identity_headers_are_ignored(client: AsyncClient) -> None:

@@ -23,6 +23,7 @@ from models.refund import RefundOrigin
 from services import (
     clock,
     ledger,
+    payment_opening,
     payment_steps,
     postings,
     provider_events,
@@ -195,6 +196,15 @@ async def _succeed(step: _Step) -> None:
         payment.id, booking.id, postings.CLEARING, owed, amount - owed
     )
     await ledger.post(step.session, step.actor, posting)
+    await _give_up_other(step)
+
+
+async def _give_up_other(step: _Step) -> None:
+    """Lead nobody to another attempt any more: its money would only go back."""
+    other = await payment_steps.open_one(step.session, step.booking.id)
+    if other is not None:
+        now = await clock.now(step.session)
+        await payment_opening.supersede(step.session, step.actor, other, now)
 
 
 async def _give_back(step: _Step) -> None:

@@ -281,9 +281,14 @@ async def test_a_superseded_attempt_that_is_paid_alone_counts(
 ) -> None:
     booking = await priced_booking(session)
     first = await attempt(session, booking)
-    await attempt(session, booking, SBP)
+    second = await attempt(session, booking, SBP)
+    await told(session, second, "pending", id="33e12f66-000f-5000-8000-18db351245c7")
+    assert second.is_payable
     await told(session, first)
     assert (first.status, first.surplus) == (S.SUCCEEDED, None)
+    # Nobody is led to pay once more, and whoever does gets it back.
+    assert (second.status, second.is_payable) == (S.PENDING, False)
+    assert second.next_look_at is not None
     assert await count(session, Refund) == 0
 
 

@@ -48,6 +48,12 @@ def day(value: date | None) -> str:
     return dates.format_date(value, "medium", locale=current_locale())
 
 
+def short_day(value: date) -> str:
+    """A day where the year is known: «24 нояб.»."""
+    pattern = "d MMM" if current_locale() == "ru" else "MMM d"
+    return dates.format_date(value, pattern, locale=current_locale())
+
+
 def weekday(value: date) -> str:
     """A day of these weeks: «вт, 24 нояб.»."""
     pattern = "EEE, d MMM" if current_locale() == "ru" else "EEE, MMM d"
@@ -75,6 +81,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "full_moment": full_moment,
     "clock_time": clock_time,
     "day": day,
+    "short_day": short_day,
     "weekday": weekday,
     "hours_on": hours_on,
     "phone": phone,

@@ -16,20 +16,24 @@ from backoffice.documents import DocumentFiles
 from backoffice.finance import FinanceView
 from backoffice.journal import JournalView
 from backoffice.ledger import LedgerDesk
+from backoffice.money_days import MoneyDays
 from backoffice.money_queues import MoneyQueues
 from backoffice.new_call import NewCall
 from backoffice.notices import NotificationsView, NotificationTexts, OwnNotices
 from backoffice.own_sessions import OwnSessions
 from backoffice.patient_access import PatientAccess
 from backoffice.payments import PaymentsView
+from backoffice.payouts import Payouts
 from backoffice.preferences import Preferences
 from backoffice.price_list import PriceListView
 from backoffice.profile_changes import ProfileChanges
 from backoffice.recon import Mismatches
+from backoffice.refund_policy import RefundPolicyPage
 from backoffice.refunds import RefundPage
 from backoffice.second_factor import SecondFactor
 from backoffice.settings_page import SettingsPage
 from backoffice.staff_pages import NewStaff, OwnPassword
+from backoffice.tariffs import TariffsPage
 from backoffice.users import UsersView
 from backoffice.withdrawals import WithdrawalPage
 from backoffice.working_plans import Holidays, WorkingPlans
@@ -47,7 +51,11 @@ VIEWS: tuple[type[Any], ...] = (
     ClaimPage,
     WithdrawalPage,
     FinanceView,
+    MoneyDays,
     LedgerDesk,
+    Payouts,
+    TariffsPage,
+    RefundPolicyPage,
     ApplicationDesk,
     ProfileChanges,
     DoctorsView,

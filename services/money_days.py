@@ -24,20 +24,18 @@ PROVIDED = (PaymentMethod.CARD, PaymentMethod.SBP)
 # A withdrawal takes out of the wallet what was counted as refunded before, but it does
 # leave through the provider.
 _FLOWS = """
-SELECT {day} AS day, 'paid' AS what, method, count(*) AS times,
-       sum(amount_kopecks) AS kopecks, coalesce(sum(fee_kopecks), 0) AS fees
-  FROM payment
- WHERE succeeded_at >= %(since)s AND succeeded_at < %(until)s
+SELECT {day} AS day, 'paid' AS what, r.method, count(*) AS times,
+       sum(r.amount_kopecks) AS kopecks, coalesce(sum(r.fee_kopecks), 0) AS fees
+  FROM payment r
+ WHERE r.succeeded_at >= %(since)s AND r.succeeded_at < %(until)s
  GROUP BY 1, 3
 UNION ALL
 SELECT {day}, CASE WHEN r.origin = 'withdrawal' THEN 'withdrawn'
                    WHEN r.destination = 'original' THEN 'returned'
                    ELSE 'refunded' END,
        p.method, count(*), sum(r.amount_kopecks), 0
-  FROM (SELECT payment_id, origin, destination, amount_kopecks, succeeded_at
-          FROM refund
-         WHERE succeeded_at >= %(since)s AND succeeded_at < %(until)s) r
-  JOIN payment p ON p.id = r.payment_id
+  FROM refund r JOIN payment p ON p.id = r.payment_id
+ WHERE r.succeeded_at >= %(since)s AND r.succeeded_at < %(until)s
  GROUP BY 1, 2, 3
 """
 _POSTED = """
@@ -59,7 +57,7 @@ def _by_day(sql: str, stamp: str) -> str:
     return sql.format(day=f"CAST(timezone('Europe/Moscow', {stamp}) AS date)")
 
 
-FLOWS, POSTED = _by_day(_FLOWS, "succeeded_at"), _by_day(_POSTED, "e.created_at")
+FLOWS, POSTED = _by_day(_FLOWS, "r.succeeded_at"), _by_day(_POSTED, "e.created_at")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from services.actor import Via
 from services.i18n import Lazy
 from services.ledger_words import LEDGER
 from services.payment_words import PAYMENTS
+from services.payout_words import PAYOUTS
 from services.people_words import PEOPLE
 from services.refund_words import REFUNDS
 
@@ -29,6 +30,7 @@ from services.refund_words import REFUNDS
 # kept apart by class.
 LABELS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
     **PAYMENTS,
+    **PAYOUTS,
     **LEDGER,
     **PEOPLE,
     **REFUNDS,

@@ -125,6 +125,22 @@ PAGES = {
     "POST /withdrawals/{pk}/transfer": FINANCE,
     "POST /withdrawals/{pk}/reject": FINANCE,
     "GET /stuck": FINANCE,
+    "GET /money/days": FINANCE,
+    "GET /money/export/{part}.csv": FINANCE,
+    "POST /money/shop": FINANCE,
+    "GET /payouts": FINANCE,
+    "POST /payouts": FINANCE,
+    "GET /payouts/{pk}": FINANCE,
+    "GET /payouts/{pk}/register.csv": FINANCE,
+    "POST /payouts/{pk}/approve": FINANCE,
+    "POST /payouts/{pk}/export": FINANCE,
+    "POST /payouts/{pk}/pay": FINANCE,
+    "POST /payouts/{pk}/reverse": FINANCE,
+    "POST /payouts/{pk}/discard": FINANCE,
+    "GET /tariffs": FINANCE,
+    "POST /tariffs": FINANCE,
+    "GET /refund-policy": FINANCE,
+    "POST /refund-policy": FINANCE,
     "GET /profile-changes": CURATORS,
     "GET /profile-changes/{pk}": CURATORS,
     "POST /profile-changes/{pk}/approve": CURATORS,
@@ -224,7 +240,7 @@ async def ask(browser: Browser, line: str, real: Mapping[str, str] = {}) -> int:
     key = real.get(path.split("/")[1])
     path = path.replace(NOBODY_ID, key) if key else path
     path = path.replace("{pk}", NOBODY_ID).replace("{verb}", "cancel")
-    path = path.replace("{number}", "1")
+    path = path.replace("{number}", "1").replace("{part}", "payments")
     headers = OURS | {"x-csrf-token": browser.csrf}
     answer = await browser.client.request(method, "/admin" + path, headers=headers)
     return answer.status_code
@@ -293,6 +309,10 @@ async def test_the_menu_shows_each_role_its_own(
             "payments",
             "calls-finance",
             "ledger",
+            "money",
+            "payouts",
+            "tariffs",
+            "refund-policy",
             "prices",
         },
     }

@@ -83,6 +83,24 @@ async def test_the_second_person_sees_why_and_approves_what_was_seen(
     assert "go back to where they were paid from" in after
 
 
+async def test_the_first_page_counts_what_waits_and_what_moved_today(
+    desks: tuple[Desk, Desk], sessions: Sessions
+) -> None:
+    maria, oleg = desks
+    made = await asked(maria, sessions)
+    tiles = text_of(await oleg.get("/admin/")).replace("\xa0", " ")
+    for words in (
+        "1 Wait for a second person",
+        "0 Requests of patients",
+        "0 Stuck",
+        "5,000 ₽ Paid today",
+        "0 ₽ Given back today",
+    ):
+        assert words in tiles, words
+    await oleg.post(path(made, "reject"), reason_code="other")
+    assert "0 Wait for a second person" in text_of(await oleg.get("/admin/"))
+
+
 async def test_nobody_approves_what_they_asked_for(
     desks: tuple[Desk, Desk], sessions: Sessions
 ) -> None:

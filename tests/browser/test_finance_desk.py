@@ -78,7 +78,9 @@ async def test_one_asks_for_a_refund_and_another_agrees(
             "Возврат уйдёт, когда согласится второй человек"
         )
         await page.get_by_role("link", name="Посмотреть").click()
-        await expect(page.locator("main")).to_contain_text("Кто запросил возврат, тот его не одобряет")
+        await expect(page.locator("main")).to_contain_text(
+            "Кто запросил возврат, тот его не одобряет"
+        )
         await expect(page.get_by_role("button", name="Одобрить")).to_have_count(0)
 
         await other.goto(f"{address}/admin/refunds")

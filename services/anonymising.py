@@ -1,9 +1,9 @@
 """What an erasure empties, table by table, and what it keeps.
 
 Number, price, times, statuses and codes of calls stay, since accounting needs them,
-and so does every row of money; names, contacts, doors and every text go. Consents stay as a proof, without the
-address they came from. The journal stays without reasons and values: it names
-people by their ids only.
+and so does every row of money; names, contacts, doors and every text go. Consents stay
+as a proof, without the address they came from. The journal stays without reasons and
+values: it names people by their ids only.
 """
 
 import uuid
@@ -69,6 +69,16 @@ TEXTS: Sequence[str] = (
      WHERE application_id IN
            (SELECT id FROM doctor_application WHERE user_id = ANY(:ids))
     """,
+)
+# Where a fiscal receipt went stands in what was sent to the provider.
+MONEY: Sequence[str] = tuple(
+    f"""
+    UPDATE {table} SET request_body =
+           regexp_replace(request_body, '"email": "[^"]*"', '"email": ""')
+     WHERE request_body LIKE '%"email": "%'
+       AND booking_id IN (SELECT id FROM booking WHERE patient_id = ANY(:ids))
+    """  # noqa: S608 - the names of tables are constants
+    for table in ("payment", "refund", "receipt")
 )
 ABOARD: Sequence[str] = (
     """
@@ -161,7 +171,7 @@ async def empty(
     await session.flush()
     # The histories refuse every change but this one, and only inside this setting.
     await _erasing(session, "on")
-    for statement in (*TEXTS, *ABOARD, *PERSON):
+    for statement in (*TEXTS, *MONEY, *ABOARD, *PERSON):
         names = set(sa.text(statement).compile().params)
         given = {"ids": list(ids), **actor}
         used = {name: value for name, value in given.items() if name in names}

@@ -120,9 +120,10 @@ FUNCTIONS = (
     """
     CREATE FUNCTION guard_payment() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-      IF (NEW.booking_id, NEW.method, NEW.amount_kopecks, NEW.request_body)
-         IS DISTINCT FROM
-         (OLD.booking_id, OLD.method, OLD.amount_kopecks, OLD.request_body)
+      IF (NEW.booking_id, NEW.method, NEW.amount_kopecks)
+         IS DISTINCT FROM (OLD.booking_id, OLD.method, OLD.amount_kopecks)
+         OR (NEW.request_body IS DISTINCT FROM OLD.request_body
+             AND current_setting('tot.erasing', true) IS DISTINCT FROM 'on')
          OR (OLD.provider_id IS NOT NULL
              AND NEW.provider_id IS DISTINCT FROM OLD.provider_id) THEN
         RAISE EXCEPTION 'payment: call, method, amount, body and provider id are fixed'
@@ -148,8 +149,10 @@ FUNCTIONS = (
          IS DISTINCT FROM
          (OLD.booking_id, OLD.payment_id, OLD.origin, OLD.requested_by)
          OR (OLD.key_used_at IS NOT NULL
-             AND (NEW.amount_kopecks, NEW.request_body)
-                 IS DISTINCT FROM (OLD.amount_kopecks, OLD.request_body))
+             AND NEW.amount_kopecks IS DISTINCT FROM OLD.amount_kopecks)
+         OR (OLD.key_used_at IS NOT NULL
+             AND NEW.request_body IS DISTINCT FROM OLD.request_body
+             AND current_setting('tot.erasing', true) IS DISTINCT FROM 'on')
          OR (OLD.provider_id IS NOT NULL
              AND NEW.provider_id IS DISTINCT FROM OLD.provider_id) THEN
         RAISE EXCEPTION 'refund: what was sent stays as it was sent'

@@ -13,7 +13,7 @@ from models.booking import Status
 from models.payment import PaymentMethod, PaymentStatus, Surplus
 from models.receipt import ReceiptKind, ReceiptStatus
 from models.refund import RefundStatus
-from services import extras, ledger, postings, receipt_lines, receipts
+from services import anonymising, extras, ledger, postings, receipt_lines, receipts
 from services.actor import SYSTEM
 from services.config import Settings, get_settings, use_settings
 from services.gateways.yookassa_bodies import (
@@ -225,6 +225,26 @@ class TestRefundReceipt:
         made = await receipts.refund_receipt(session, back)
         assert made is not None
         assert {each.payment_mode for each in made.items} == {PAID}
+
+    async def test_of_an_erased_patient_the_house_takes_it(
+        self, session: AsyncSession
+    ) -> None:
+        booking, _ = await earning.visit(session)
+        await earning.complete(session, booking)
+        done = await paid(session, booking, PRICE)
+        sent, email = done.request_body, (await payer(session, booking)).email or ""
+        assert email in (sent or "")
+        actor = {"actor_id": booking.patient_id, "acting_as": "patient", "via": "api"}
+        await anonymising.empty(session, [booking.patient_id], **actor)
+        await session.refresh(done)
+        assert done.request_body == (sent or "").replace(email, "")
+        unwound = house(100)
+        back = await money_rows.refund(
+            session, done, 100, RefundStatus.APPROVED, unwound=unwound
+        )
+        made = await receipts.refund_receipt(session, back)
+        assert made is not None
+        assert made.email == EMAIL
 
     async def test_the_whole_and_an_unfiscal_payment_have_none(
         self, session: AsyncSession

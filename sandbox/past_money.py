@@ -70,6 +70,14 @@ SELECT payment_id, paid_at, paid_at, booking_id, patient_id, method, 'succeeded'
   fee, paid_at, paid_at, 1
 FROM past_visit WHERE pays
 """
+LINES = """
+INSERT INTO audit_event (id, created_at, updated_at, actor_id, acting_as, via, action,
+  object_type, object_id, data)
+SELECT gen_random_uuid(), paid_at, paid_at, CAST(:nobody AS uuid), 'system', 'job',
+       'payment.succeeded', 'payment', payment_id,
+       jsonb_build_object('amount_kopecks', price)
+FROM past_visit WHERE pays
+"""
 JOURNALS = f"""
 INSERT INTO ledger_journal (id, created_at, updated_at, idem_key, request_hash, kind,
   ref_type, ref_id, booking_id, actor_id, acting_as, via)
@@ -120,6 +128,7 @@ async def load(session: AsyncSession, days: int) -> None:
         for statement in (ACCOUNTS, PAYMENTS, JOURNALS, ENTRIES):
             # Their colons are no parameters.
             await connection.exec_driver_sql(statement)
+        await session.execute(sa.text(LINES), {"nobody": NOBODY})
     await bulk_loader.analyze(session, *TABLES)
 
 

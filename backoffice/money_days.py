@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from backoffice import formats, plots, problems
 from backoffice.authorization import do
+from backoffice.command_calls import Call
 from backoffice.pages import Page, page, staff_of
 from models.payment import PaymentMethod
 from services import clock, flashes, money_days, money_export, shop_check
@@ -24,7 +25,6 @@ from services.permissions import Permission
 from services.shop_check import Verdict
 from services.words import label
 
-HERE = "/admin/money/days"
 PRESETS: Mapping[int, str] = {
     1: Lazy("Today"),
     7: Lazy("7 days"),
@@ -118,7 +118,7 @@ class MoneyDays(Page):
         await in_transaction(
             sessions, lambda session: flashes.leave(session, own, kind, str(words))
         )
-        return RedirectResponse(HERE, 303)
+        return RedirectResponse(Call(request, {}).back(), 303)
 
 
 async def _pieces(

@@ -72,11 +72,11 @@ class Scale:
 
     @classmethod
     def over(cls, values: Iterable[int]) -> "Scale":
-        """Take round steps that hold all the values, and nothing itself."""
+        """Take round steps that reach over all the values, and nothing itself."""
         found = [0, *values]
         low, high = min(found), max(found)
         step = _step(max(high - low, 100))
-        return cls(low // step * step, -(-high // step) * step or step, step)
+        return cls(low, -(-high // step) * step or step, step)
 
     def y(self, kopecks: int) -> float:
         """Where a sum stands."""
@@ -85,7 +85,8 @@ class Scale:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Where the lines are, and their words."""
-        values = range(self.low, self.high + 1, self.step)
+        lowest = -(-self.low // self.step) * self.step
+        values = range(lowest, self.high + 1, self.step)
         return [(self.y(each), formats.roubles(each)) for each in values]
 
 

@@ -70,7 +70,8 @@ class RefundPolicyPage(Page):
 
         context = await in_transaction(request.app.state.sessions, read)
         context |= {"typed": typed, "tiers_of": refund_policies.tiers_of}
-        context |= {"now": context["versions"][0], "fixed": FIXED, "stands": STANDS}
+        context |= {"now": context["versions"][0], "fixed": FIXED}
+        context["stands"] = {rule: str(words) for rule, words in STANDS.items()}
         context |= {"in_words": in_words, "field": _field, "example": _example(request)}
         return await self.render(request, "money/policy.html", context)
 

@@ -9,7 +9,7 @@ from services.i18n import Lazy
 PAYOUTS: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
     PayoutStatus: {
         PayoutStatus.DRAFT: Lazy("Waits for a second person"),
-        PayoutStatus.APPROVED: Lazy("Approved"),
+        PayoutStatus.APPROVED: Lazy("Approved by a second person"),
         PayoutStatus.EXPORTED: Lazy("Goes out"),
         PayoutStatus.PAID: Lazy("Paid out"),
         PayoutStatus.REVERSED: Lazy("Came back"),

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -170,9 +171,22 @@ async def arrive(
         refund.id, refund.booking_id, target, refund.amount_kopecks
     )
     await ledger.post(session, actor, posting)
+    await _make_good(session, refund)
     record(session, actor, "succeeded", refund)
     await tell(session, actor, locked, f"refund_{refund.destination.value}")
     await shown(session, refund)
+
+
+async def _make_good(session: AsyncSession, refund: Refund) -> None:
+    """Refunds of the payment that failed before, and ask for no more than this one."""
+    failed = (
+        sa.update(Refund)
+        .where(col(Refund.payment_id) == refund.payment_id)
+        .where(col(Refund.status) == RefundStatus.FAILED)
+        .where(col(Refund.followed_at).is_(None))
+        .where(col(Refund.amount_kopecks) <= refund.amount_kopecks)
+    )
+    await session.execute(failed.values(followed_at=refund.ended_at))
 
 
 async def end_without(

@@ -308,3 +308,9 @@ async def fetched(provider_id: str) -> Done:
     answer = await yookassa.get_refund(shop_of(get_settings()), provider_id)
     assert isinstance(answer, Done)
     return answer
+
+
+async def notified(session: AsyncSession, answer: Done) -> bool:
+    """Take in a fetched refund as a notice does; False when it was not believed."""
+    verdict = await refund_outcomes.take(session, SYSTEM, answer, "notice")
+    return verdict not in {Verdict.WAITING, Verdict.QUARANTINED}

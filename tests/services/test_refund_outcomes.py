@@ -13,8 +13,8 @@ from models import ProviderEvent, Refund
 from models.booking import Status
 from models.payment import PaymentStatus
 from models.recon_issue import IssueKind
-from models.refund import RefundOrigin, RefundStatus
-from services import clock, refund_outcomes, refund_steps, refund_watch, refunds
+from models.refund import Destination, RefundOrigin, RefundStatus, Split
+from services import clock, refund_outcomes, refund_steps, refunds
 from services.actor import SYSTEM
 from services.errors import Forbidden
 from services.gateways.yookassa_outcomes import Done
@@ -35,7 +35,7 @@ from tests.refunding import (
     seal,
 )
 
-R, V = RefundStatus, Verdict
+R, V, D, S = RefundStatus, Verdict, Destination, Split
 FEE = money_rows.FEE
 
 
@@ -112,6 +112,21 @@ async def test_ends_that_contradict_each_other_are_told(
     assert finding.facts["theirs"] in {"succeeded", "failed"}
 
 
+@pytest.mark.parametrize(("kopecks", "made_good"), [(100_000, True), (99_999, False)])
+async def test_a_failed_refund_is_made_good_by_one_of_as_much(
+    session: AsyncSession, kopecks: int, made_good: bool
+) -> None:
+    stage, failed = await sending(session)
+    await take(session, provider_refund(stage, failed) | {"status": "canceled"})
+    wish = refunding.wish(stage.payment, kopecks, destination=D.MANUAL, split=S.HOUSE)
+    second = await refunds.request(session, stage.anna, wish)
+    await refunds.approve(session, stage.boris, second.id, seal(stage, second))
+    assert failed.followed_at is None
+    await refunds.note_transfer(session, stage.anna, second.id, "№ 17")
+    await session.refresh(failed)
+    assert (failed.followed_at is not None) is made_good
+
+
 async def test_a_word_of_the_future_changes_nothing(session: AsyncSession) -> None:
     stage, made = await sending(session)
     raw = provider_refund(stage, made, "half_done")
@@ -162,7 +177,7 @@ async def test_another_object_cannot_take_the_place_of_the_first(
 
 async def test_what_cannot_be_read_is_put_aside(session: AsyncSession) -> None:
     assert await take(session, {"id": 7, "status": "succeeded"}) is V.QUARANTINED
-    assert not await refund_watch.notified(session, Done({}))
+    assert not await refunding.notified(session, Done({}))
     assert len(await findings(session, IssueKind.QUARANTINED)) == 2
 
 
@@ -201,7 +216,7 @@ async def test_a_refund_made_there_is_taken_over(session: AsyncSession) -> None:
         "prepaid": PRICE - 100_000,
     }
     assert await take(session, raw) is V.UNCHANGED
-    assert await refund_watch.notified(session, Done(raw))
+    assert await refunding.notified(session, Done(raw))
     assert len(await refunds_of(session, stage.booking)) == 1
     await settle(session)
 
@@ -252,7 +267,7 @@ async def test_a_refund_of_a_payment_nobody_knows_waits(session: AsyncSession) -
     for payment_id in (str(uuid.uuid4()), pending.provider_id):
         raw = await cabinet(stage, 100_000, payment_id=payment_id)
         assert await take(session, raw) is V.WAITING
-        assert not await refund_watch.notified(session, Done(raw))
+        assert not await refunding.notified(session, Done(raw))
 
 
 async def test_whoever_was_faster_has_taken_it_over(

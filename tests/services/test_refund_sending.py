@@ -24,7 +24,6 @@ from services import (
     refund_following,
     refund_policies,
     refund_sending,
-    refund_watch,
     refunds,
 )
 from services.actor import Actor, Via
@@ -396,8 +395,8 @@ async def test_what_was_given_up_and_came_after_all_is_booked(
         await refunds.close_unknown(session, stage.boris, refund.id)
     raw = refunding.provider_refund(stage, refund)
     async with transaction(sessions) as session:
-        assert await refund_watch.notified(session, Done(raw))
-        assert await refund_watch.notified(session, Done(raw))
+        assert await refunding.notified(session, Done(raw))
+        assert await refunding.notified(session, Done(raw))
         rows = await refunding.refunds_of(session, stage.booking)
     assert [(each.origin, each.status) for each in rows] == [
         (RefundOrigin.POLICY, R.FAILED),
@@ -510,7 +509,7 @@ async def test_money_of_a_payment_stops_while_the_sums_differ(
         await refunds.reject(session, stage.boris, refund.id)
     answer = await refunding.fetched(provider.listing("refunds")[0]["id"])
     async with transaction(sessions) as session:
-        assert await refund_watch.notified(session, answer)
+        assert await refunding.notified(session, answer)
         rest = wish(stage.payment, 400_000)
         asked = await refunds.request(session, stage.anna, rest)
         assert asked.status is R.AWAITING_APPROVAL

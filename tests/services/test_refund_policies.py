@@ -191,6 +191,18 @@ async def test_every_rule_has_one_tier_and_the_innocent_get_everything(
     assert (await refund_policies.current(session)).version == 1
 
 
+async def test_finance_sees_every_version(session: AsyncSession) -> None:
+    finance = await refunding.finance(session)
+    await refund_policies.publish(session, finance, await tiers(session), 1)
+    seen = await refund_policies.versions(session, finance)
+    assert [each.version for each in seen] == [2, 1]
+    for role in (Role.PATIENT, Role.ADMIN, Role.DISPATCHER):
+        with pytest.raises(Forbidden):
+            await refund_policies.versions(
+                session, Actor(finance.user_id, role, Via.CONSOLE)
+            )
+
+
 async def test_a_version_is_never_changed(session: AsyncSession) -> None:
     policy = await refund_policies.current(session)
     assert isinstance(policy, RefundPolicy)

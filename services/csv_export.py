@@ -18,7 +18,7 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def disarmed(cell: object) -> str:
     """A cell as text; an apostrophe goes before what would be a formula."""
     text = "" if cell is None else str(cell)
-    if text[:1].isalnum():
+    if not text or text[0].isalnum():
         return text
     begins = text.startswith(FORMULAS) or _seen(text).startswith(FORMULAS)
     return f"'{text}" if begins else text
@@ -37,9 +37,13 @@ def line(cells: Sequence[object]) -> str:
 
 def lines(rows: Iterable[Sequence[object]]) -> str:
     """Many lines at once, for a table that is too long to be held whole."""
+    return lines_of_disarmed([disarmed(each) for each in row] for row in rows)
+
+
+def lines_of_disarmed(rows: Iterable[Sequence[object]]) -> str:
+    """The same of cells that are harmless, each of them, before they come here."""
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=DELIMITER)
-    writer.writerows([disarmed(each) for each in row] for row in rows)
+    csv.writer(text, delimiter=DELIMITER).writerows(rows)
     return text.getvalue()
 
 

@@ -23,41 +23,43 @@ MOST_DAYS, USUAL_DAYS = 366, 30
 PROVIDED = (PaymentMethod.CARD, PaymentMethod.SBP)
 # A withdrawal takes out of the wallet what was counted as refunded before, but it does
 # leave through the provider.
-_FLOWS = """
-SELECT {day} AS day, 'paid' AS what, r.method, count(*) AS times,
-       sum(r.amount_kopecks) AS kopecks, coalesce(sum(r.fee_kopecks), 0) AS fees
-  FROM payment r
- WHERE r.succeeded_at >= %(since)s AND r.succeeded_at < %(until)s
- GROUP BY 1, 3
+_DAYS = """
+  FROM unnest(CAST(%(days)s AS date[]), CAST(%(since)s AS timestamptz[]),
+              CAST(%(until)s AS timestamptz[])) AS d (day, since, until)
+"""
+# Day by day along the indexes: no row is asked which day it belongs to.
+FLOWS = f"""
+SELECT d.day, 'paid' AS what, p.method, p.times, p.kopecks, p.fees {_DAYS}
+ CROSS JOIN LATERAL (
+    SELECT method, count(*) AS times, sum(amount_kopecks) AS kopecks,
+           coalesce(sum(fee_kopecks), 0) AS fees
+      FROM payment WHERE succeeded_at >= d.since AND succeeded_at < d.until
+     GROUP BY method) p
 UNION ALL
-SELECT {day}, CASE WHEN r.origin = 'withdrawal' THEN 'withdrawn'
-                   WHEN r.destination = 'original' THEN 'returned'
-                   ELSE 'refunded' END,
-       p.method, count(*), sum(r.amount_kopecks), 0
-  FROM refund r JOIN payment p ON p.id = r.payment_id
- WHERE r.succeeded_at >= %(since)s AND r.succeeded_at < %(until)s
- GROUP BY 1, 2, 3
-"""
-_POSTED = """
-SELECT {day} AS day,
-       CASE WHEN a.kind = 'revenue_cancellation' THEN 'kept'
-            WHEN j.kind = 'settlement' THEN 'settled' ELSE 'posted' END AS what,
-       CASE WHEN a.kind = 'psp_clearing' THEN -1 ELSE 1 END
-         * sum(e.amount_kopecks) AS kopecks
-  FROM ledger_account a
-  JOIN ledger_entry e ON e.account_id = a.id
-   AND e.created_at >= %(since)s AND e.created_at < %(until)s
-  JOIN ledger_journal j ON j.id = e.journal_id AND j.kind <> 'fee'
- WHERE a.code IN ('psp_clearing', 'revenue_cancellation')
- GROUP BY 1, 2, a.kind
-"""
-
-
-def _by_day(sql: str, stamp: str) -> str:
-    return sql.format(day=f"CAST(timezone('Europe/Moscow', {stamp}) AS date)")
-
-
-FLOWS, POSTED = _by_day(_FLOWS, "r.succeeded_at"), _by_day(_POSTED, "e.created_at")
+SELECT d.day, r.what, r.method, r.times, r.kopecks, 0 {_DAYS}
+ CROSS JOIN LATERAL (
+    SELECT CASE WHEN r.origin = 'withdrawal' THEN 'withdrawn'
+                WHEN r.destination = 'original' THEN 'returned'
+                ELSE 'refunded' END AS what,
+           p.method, count(*) AS times, sum(r.amount_kopecks) AS kopecks
+      FROM refund r JOIN payment p ON p.id = r.payment_id
+     WHERE r.succeeded_at >= d.since AND r.succeeded_at < d.until
+     GROUP BY 1, 2) r
+"""  # noqa: S608 - a constant of ours
+POSTED = f"""
+SELECT d.day, e.what, e.kopecks {_DAYS}
+ CROSS JOIN LATERAL (
+    SELECT CASE WHEN a.kind = 'revenue_cancellation' THEN 'kept'
+                WHEN j.kind = 'settlement' THEN 'settled' ELSE 'posted' END AS what,
+           CASE WHEN a.kind = 'psp_clearing' THEN -1 ELSE 1 END
+             * sum(e.amount_kopecks) AS kopecks
+      FROM ledger_account a
+      JOIN ledger_entry e ON e.account_id = a.id
+       AND e.created_at >= d.since AND e.created_at < d.until
+      JOIN ledger_journal j ON j.id = e.journal_id AND j.kind <> 'fee'
+     WHERE a.code IN ('psp_clearing', 'revenue_cancellation')
+     GROUP BY 1, a.kind) e
+"""  # noqa: S608 - a constant of ours
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,11 @@ async def summary(session: AsyncSession, actor: Actor, wanted: Period) -> Summar
     """Add up the days of a period."""
     demand(actor, Permission.PAYMENT_READ)
     days = {day: Sums() for day in wanted.days}
-    values = {"since": wanted.since, "until": wanted.until}
+    values = {
+        "days": [*days],
+        "since": [recon_days.start(day) for day in days],
+        "until": [recon_days.start(day + timedelta(days=1)) for day in days],
+    }
     for row in await direct.fetch_all(session, FLOWS, values):
         _take_flow(days[row.day], row)
     for row in await direct.fetch_all(session, POSTED, values):

@@ -4,7 +4,7 @@ They come from the views of finance and hold no name and nobody's words. The row
 on the server behind a cursor, so that any number of them needs the same memory.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,7 @@ from services.permissions import Permission, demand
 from services.words import LABELS
 
 ROWS = 1000
+Show = Callable[[Any], Any]
 # A slow reader keeps the transaction waiting between two batches.
 _PATIENT = """
 SELECT set_config('idle_in_transaction_session_timeout', '60s', true),
@@ -40,45 +41,55 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its head, where it comes from, and what its codes are called."""
+    """One column: its head, where it comes from, and what its codes are called.
+
+    `ours` is made by our SQL of a moment, a sum or an id, so that no spreadsheet takes
+    it for a formula; whatever else stands in a cell is disarmed.
+    """
 
     head: str
     sql: str
     words: Mapping[str, str] | None = None
+    ours: bool = False
 
 
-def _moment(name: str) -> str:
+def _moment(head: str, name: str) -> Column:
     moscow = f"timezone('Europe/Moscow', {name})"
-    return f"to_char({moscow}, 'YYYY-MM-DD HH24:MI:SS')"
+    return Column(head, f"to_char({moscow}, 'YYYY-MM-DD HH24:MI:SS')", ours=True)
 
 
-def _roubles(sql: str) -> str:
+def _roubles(head: str, sql: str) -> Column:
     """Roubles and kopecks of what is never below nothing, as a spreadsheet adds up."""
-    return f"({sql}) / 100 || ',' || lpad(CAST(mod({sql}, 100) AS text), 2, '0')"
+    kopecks = f"lpad(CAST(mod({sql}, 100) AS text), 2, '0')"
+    return Column(head, f"({sql}) / 100 || ',' || {kopecks}", ours=True)
 
 
-CALL = Column(Lazy("Call"), "'B-' || booking_number")
+def _id(head: str, name: str) -> Column:
+    return Column(head, f"CAST({name} AS text)", ours=True)
+
+
+CALL = Column(Lazy("Call"), "'B-' || booking_number", ours=True)
 NUMBER = Column(Lazy("Number at the provider"), "provider_id")
 PAYER = Column(Lazy("Payer"), "payer_contact")
 METHOD = Column(Lazy("Way to pay"), "method", LABELS[PaymentMethod])
-SUM = Column(Lazy("Sum, ₽"), _roubles("amount_kopecks"))
+SUM = _roubles(Lazy("Sum, ₽"), "amount_kopecks")
 
 COLUMNS: Mapping[Part, Sequence[Column]] = {
     Part.PAYMENTS: (
-        Column(Lazy("Paid on (Moscow)"), _moment("succeeded_at")),
+        _moment(Lazy("Paid on (Moscow)"), "succeeded_at"),
         CALL,
         METHOD,
         Column(Lazy("Card or bank"), "method_title"),
         SUM,
-        Column(Lazy("Fee, ₽"), _roubles("fee_kopecks")),
-        Column(Lazy("Gone back, ₽"), _roubles("refunded_or_reserved_kopecks")),
+        _roubles(Lazy("Fee, ₽"), "fee_kopecks"),
+        _roubles(Lazy("Gone back, ₽"), "refunded_or_reserved_kopecks"),
         Column(Lazy("Paid too much"), "surplus", LABELS[Surplus]),
         PAYER,
         NUMBER,
-        Column(Lazy("Our number"), "CAST(id AS text)"),
+        _id(Lazy("Our number"), "id"),
     ),
     Part.REFUNDS: (
-        Column(Lazy("Given back on (Moscow)"), _moment("succeeded_at")),
+        _moment(Lazy("Given back on (Moscow)"), "succeeded_at"),
         CALL,
         METHOD,
         Column(Lazy("Where to"), "destination", LABELS[Destination]),
@@ -88,18 +99,18 @@ COLUMNS: Mapping[Part, Sequence[Column]] = {
         Column(Lazy("Document"), "document"),
         PAYER,
         NUMBER,
-        Column(Lazy("Our number"), "CAST(id AS text)"),
-        Column(Lazy("Number of the payment"), "CAST(payment_id AS text)"),
+        _id(Lazy("Our number"), "id"),
+        _id(Lazy("Number of the payment"), "payment_id"),
     ),
     Part.ENTRIES: (
-        Column(Lazy("Posted on (Moscow)"), _moment("created_at")),
+        _moment(Lazy("Posted on (Moscow)"), "created_at"),
         CALL,
         Column(Lazy("What happened"), "kind", HAPPENED),
         Column(Lazy("Ledger account"), "account_kind", LABELS[AccountKind]),
         Column(Lazy("Account code"), "code"),
-        Column(Lazy("Debit, ₽"), _roubles("greatest(-amount_kopecks, 0)")),
-        Column(Lazy("Credit, ₽"), _roubles("greatest(amount_kopecks, 0)")),
-        Column(Lazy("Number of the posting"), "CAST(journal_id AS text)"),
+        _roubles(Lazy("Debit, ₽"), "greatest(-amount_kopecks, 0)"),
+        _roubles(Lazy("Credit, ₽"), "greatest(amount_kopecks, 0)"),
+        _id(Lazy("Number of the posting"), "journal_id"),
     ),
 }
 _FROM: Mapping[Part, str] = {
@@ -134,7 +145,8 @@ async def lines(
     `begin` has been called and committed.
     """
     columns = COLUMNS[part]
-    words = [_said(each) for each in columns]
+    shown = [(place, _shown(each)) for place, each in enumerate(columns)]
+    dressed = [(place, show) for place, show in shown if show is not None]
     yield csv_export.MARK + csv_export.line([gettext(each.head) for each in columns])
     connection = await (await session.connection()).get_raw_connection()
     driver: Any = connection.driver_connection
@@ -143,11 +155,12 @@ async def lines(
         values = {"since": period.since, "until": period.until}
         await cursor.execute(_query(part), values)
         while rows := await cursor.fetchmany(ROWS):
-            yield csv_export.lines(_cells(row, words) for row in rows)
+            yield csv_export.lines_of_disarmed(_cells(row, dressed) for row in rows)
 
 
 def _query(part: Part) -> str:
-    columns = ", ".join(each.sql for each in COLUMNS[part])
+    # Named, because a name of the view after ORDER BY would mean the text shown.
+    columns = ", ".join(f"{each.sql} AS c{n}" for n, each in enumerate(COLUMNS[part]))
     whole, posted = (
         _WITHIN.format(stamp=each) for each in ("succeeded_at", "created_at")
     )
@@ -155,17 +168,16 @@ def _query(part: Part) -> str:
     return f"SELECT {columns} FROM {rest}"  # noqa: S608 - constants of ours
 
 
-def _said(column: Column) -> Mapping[str, str] | None:
-    """The words of a column in the reader's language, looked up once."""
+def _shown(column: Column) -> Show | None:
+    """How a cell is made fit to be shown; words are looked up once for all rows."""
     if column.words is None:
-        return None
-    return {code: str(word) for code, word in column.words.items()}
+        return None if column.ours else csv_export.disarmed
+    words = {code: str(word) for code, word in column.words.items()}
+    return lambda cell: words.get(cell, cell)
 
 
-def _cells(
-    row: Sequence[Any], words: Sequence[Mapping[str, str] | None]
-) -> Sequence[Any]:
-    return [
-        cell if known is None else known.get(cell, cell)
-        for cell, known in zip(row, words, strict=True)
-    ]
+def _cells(row: Sequence[Any], dressed: Sequence[tuple[int, Show]]) -> Sequence[Any]:
+    cells = list(row)
+    for place, show in dressed:
+        cells[place] = show(cells[place])
+    return cells

@@ -39,8 +39,8 @@ from services.payment_steps import LOOK
 
 # The provider keeps a key for 24 hours; nearer to that nobody knows.
 KEY_SERVES, KEY_GONE = timedelta(hours=23), timedelta(hours=24)
-# A look takes less than this; whoever died in one is followed up then.
-LEASE = timedelta(minutes=2)
+# A call takes forty seconds at most; whoever died in one is followed up within a minute.
+LEASE = timedelta(seconds=45)
 LOOKED_AT_ONCE = 20
 ASKED, LISTED = "get", "list"
 NOT_FOUND = "not_found_at_provider"

@@ -37,8 +37,8 @@ CREATED, UNKNOWN = ReceiptStatus.CREATED, ReceiptStatus.UNKNOWN
 OPEN = (CREATED, UNKNOWN, ReceiptStatus.PENDING)
 # The provider keeps a key for 24 hours; nearer to that nobody knows.
 KEY_SERVES, KEY_GONE = timedelta(hours=23), timedelta(hours=24)
-# A look takes less than this; whoever died in one is followed up then.
-LEASE = timedelta(minutes=2)
+# A call takes forty seconds at most; whoever died in one is followed up within a minute.
+LEASE = timedelta(seconds=45)
 PAUSES = (15, 30, 60, 120, 300, 900, 1800, 3600)
 LOOKED_AT_ONCE = 20
 NOT_SENT, NOT_FOUND = "not_sent", "not_found_at_provider"

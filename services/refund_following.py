@@ -93,7 +93,9 @@ async def _look_for(sessions: Sessions, shop: Shop, claimed: Claimed) -> bool:
             await note(session, locked, listed)
         elif not ours and claimed.key_age > KEY_GONE:
             await _hand_over(session, locked)
-        await _look_again(session, locked)
+        # What goes again now keeps its lease: whoever dies in that is soon followed up.
+        if ours or claimed.key_age >= KEY_SERVES:
+            await _look_again(session, locked)
 
     await failpoints.in_transaction(sessions, "refund_list", keep_it)
     return bool(ours)

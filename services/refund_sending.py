@@ -47,8 +47,8 @@ SENT = frozenset(
     }
 )
 COUNTED = SENT | {RefundStatus.SUCCEEDED}
-# A look takes less than this; whoever died in one is followed up then.
-LEASE = timedelta(minutes=2)
+# A call takes forty seconds at most; whoever died in one is followed up within a minute.
+LEASE = timedelta(seconds=45)
 STOPPED = timedelta(minutes=15)
 SENT_AT_ONCE = 20
 
@@ -147,6 +147,8 @@ async def _open(
         body,
         now,
     )
+    # Reading the list before may have used the first lease up.
+    refund.next_look_at = now + LEASE
     refund_steps.record(session, SYSTEM, "sending", refund)
     await refund_steps.shown(session, refund)
     return body

@@ -30,7 +30,8 @@ from services.payment_settling import Verdict
 from services.refund_imports import Verdict as RefundVerdict
 from services.webhook_inbox import HANDLE, OPEN
 
-LEASE = timedelta(minutes=2)
+# A call takes forty seconds at most; whoever died in one is followed up within a minute.
+LEASE = timedelta(seconds=45)
 PAUSES = (15, 60, 120, 300, 900, 3600)
 # By then a commit of ours that a notice overtook is long done.
 MOST_TRIES = 6

@@ -33,13 +33,15 @@ class App:
     folder: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             "DATABASE_URL": self.url,
             "TOT_PROFILE": "test",
@@ -49,19 +51,25 @@ class App:
             "TOT_ARGON2_TIME": "1",
             "TOT_ADDRESS_LIMIT_FACTOR": "1000",
             "TOT_PORT": str(self.port),
+            **self.more,
         }
+
+    def start(self) -> None:
         program = (
             "from services.config import get_settings;"
             "from backoffice.running import run_app; run_app(get_settings())"
         )
-        with (self.folder / f"app-{self.port}.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", program],
-                cwd=ROOT, env=environment, stdout=log, stderr=log,
-            )  # fmt: skip
+        self.run(["-c", program])
         self.wait()
 
-    def wait(self, seconds: float = 30) -> None:
+    def run(self, arguments: list[str]) -> None:
+        with (self.folder / f"app-{self.port}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT, env=self.environment, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def wait(self, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
         while True:
             try:

@@ -35,8 +35,9 @@ from services.refund_steps import Locked
 PENDING, SUCCEEDED = RefundStatus.PENDING_PROVIDER, RefundStatus.SUCCEEDED
 FAILED, UNKNOWN = RefundStatus.FAILED, RefundStatus.UNKNOWN
 LONGEST_REASON = 60
-# Minutes between looks at a refund whose end is not known.
-PAUSES = (1, 2, 3, 5, 8, 13, 21, 34, 60)
+# Minutes between looks at a refund whose end is not known: every five for two days.
+PAUSES = (1, 2, 3, 5)
+OFTEN, SELDOM = 2 * 24 * 12, 60
 
 
 async def take(
@@ -246,4 +247,5 @@ async def _end(session: AsyncSession, actor: Actor, refund: Refund) -> None:
 
 def pause(tries: int) -> timedelta:
     """How long to leave a refund alone after so many looks at it."""
-    return timedelta(minutes=PAUSES[min(tries, len(PAUSES)) - 1])
+    minutes = SELDOM if tries > OFTEN else PAUSES[min(tries, len(PAUSES)) - 1]
+    return timedelta(minutes=minutes)

@@ -13,8 +13,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Booking, Payment, Refund
 from models.booking import Status
+from models.recon_issue import IssueKind
 from models.refund import EDGES, Destination, RefundOrigin, RefundStatus, Split
-from services import audit, clock, jobs, ledger, live, postings
+from services import audit, clock, jobs, ledger, live, postings, recon_issues
 from services.actor import Actor
 from services.amounts import roubles
 from services.booking_steps import lock_booking
@@ -178,7 +179,10 @@ async def arrive(
 
 
 async def _make_good(session: AsyncSession, refund: Refund) -> None:
-    """Refunds of the payment that failed before, and ask for no more than this one."""
+    """Refunds of the payment that failed before, and ask for no more than this one.
+
+    Nobody has to see to them any more.
+    """
     failed = (
         sa.update(Refund)
         .where(col(Refund.payment_id) == refund.payment_id)
@@ -186,7 +190,10 @@ async def _make_good(session: AsyncSession, refund: Refund) -> None:
         .where(col(Refund.followed_at).is_(None))
         .where(col(Refund.amount_kopecks) <= refund.amount_kopecks)
     )
-    await session.execute(failed.values(followed_at=refund.ended_at))
+    marked = failed.values(followed_at=refund.ended_at).returning(col(Refund.id))
+    for failed_id in await session.scalars(marked):
+        subject = f"refund:{failed_id}"
+        await recon_issues.settle(session, IssueKind.REFUND_FAILED, subject)
 
 
 async def end_without(

@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -122,9 +123,22 @@ async def test_a_failed_refund_is_made_good_by_one_of_as_much(
     second = await refunds.request(session, stage.anna, wish)
     await refunds.approve(session, stage.boris, second.id, seal(stage, second))
     assert failed.followed_at is None
+    assert len(await findings(session, IssueKind.REFUND_FAILED)) == 1
     await refunds.note_transfer(session, stage.anna, second.id, "№ 17")
     await session.refresh(failed)
     assert (failed.followed_at is not None) is made_good
+    left = await findings(session, IssueKind.REFUND_FAILED)
+    open_still = [] if made_good else [failed.id]
+    assert [each.refund_id for each in left] == open_still
+
+
+@pytest.mark.parametrize(
+    ("tries", "minutes"), [(1, 1), (3, 3), (4, 5), (9, 5), (576, 5), (577, 60)]
+)
+def test_an_open_refund_is_looked_at_every_five_minutes_for_two_days(
+    tries: int, minutes: int
+) -> None:
+    assert refund_outcomes.pause(tries) == timedelta(minutes=minutes)
 
 
 async def test_a_word_of_the_future_changes_nothing(session: AsyncSession) -> None:

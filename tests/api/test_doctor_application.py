@@ -98,7 +98,7 @@ async def ahead(sessions: Sessions) -> str:
 async def queued(sessions: Sessions, curator: Actor, status: str) -> tuple[Any, int]:
     async with transaction(sessions) as session:
         wanted = ApplicationStatus(status)
-        (line,) = await application_reads.queue(session, curator, wanted)
+        (line,) = (await application_reads.queue(session, curator, wanted)).lines
         return line.id, line.application.version
 
 

@@ -3,10 +3,8 @@
 A scenario sets the stage in this process and gives the deed that a child dies of.
 """
 
-import ast
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlmodel import col, select
@@ -31,8 +29,6 @@ from tests import earning, factories, paying, refunding
 from tests.api.helpers import key, signed_in
 from tests.faults.fork_server import Deed, ForkServer
 from tests.yookassa_server import YooKassa
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -281,34 +277,3 @@ SCENARIOS: Mapping[tuple[str, str], tuple[Scenario, ...]] = {
     ("receipt", CALL): (closing_receipt,),
     ("receipt_keep", COMMIT): (closing_receipt,),
 }
-
-
-def flows() -> set[tuple[str, str]]:
-    """Read from the source which flows have points, and around what."""
-    return {
-        found
-        for folder in ("api", "backoffice", "services")
-        for path in (ROOT / folder).rglob("*.py")
-        if path.name != "failpoints.py"
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call)
-        for found in _flows_of(node)
-    }
-
-
-def _flows_of(node: ast.Call) -> Iterator[tuple[str, str]]:
-    """A flow is named in the call itself, or by whoever calls that, as flow="…"."""
-    for keyword in node.keywords:
-        if keyword.arg == "flow":
-            yield ast.literal_eval(keyword.value), CALL
-    match node.func:
-        case ast.Attribute(value=ast.Name(id="failpoints"), attr="call"):
-            named, around = node.args[0], CALL
-        case ast.Attribute(value=ast.Name(id="failpoints"), attr="in_transaction"):
-            named, around = node.args[1], COMMIT
-        case ast.Attribute(value=ast.Name(id="failpoints"), attr=other):
-            raise AssertionError(f"failpoints.{other} is not known here")
-        case _:
-            return
-    if ast.unparse(named) != "flow":
-        yield ast.literal_eval(named), around

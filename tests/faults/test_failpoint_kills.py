@@ -5,6 +5,7 @@ at the point. Then the worker's own sweeps and jobs go on, the clock is moved in
 of waiting, and within a minute of it our books are the provider's.
 """
 
+import ast
 import json
 import os
 import signal
@@ -19,12 +20,14 @@ from services import invariants, money_poll, webhook_inbox
 from services.config import Settings
 from services.database import Sessions
 from services.edges import transaction
+from tests.faults.conftest import ROOT
 from tests.faults.fork_server import BODIES, ClockAhead, Deed, ForkServer, fork_server
 from tests.faults.kill_scenarios import (
+    CALL,
+    COMMIT,
     SCENARIOS,
     House,
     Scenario,
-    flows,
     notice,
 )
 from tests.paying import PRICE, SECRET, paid_through
@@ -130,6 +133,37 @@ def house(
     more = {"yookassa_receipts": True, "yookassa_receipt_email": EMAIL}
     with paid_through(served, settings, **more):
         yield House(sessions, served, server)
+
+
+def flows() -> set[tuple[str, str]]:
+    """Read from the source which flows have points, and around what."""
+    return {
+        found
+        for folder in ("api", "backoffice", "services")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "failpoints.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        for found in _flows_of(node)
+    }
+
+
+def _flows_of(node: ast.Call) -> Iterator[tuple[str, str]]:
+    """A flow is named in the call itself, or by whoever calls that, as flow="…"."""
+    for keyword in node.keywords:
+        if keyword.arg == "flow":
+            yield ast.literal_eval(keyword.value), CALL
+    match node.func:
+        case ast.Attribute(value=ast.Name(id="failpoints"), attr="call"):
+            named, around = node.args[0], CALL
+        case ast.Attribute(value=ast.Name(id="failpoints"), attr="in_transaction"):
+            named, around = node.args[1], COMMIT
+        case ast.Attribute(value=ast.Name(id="failpoints"), attr=other):
+            raise AssertionError(f"failpoints.{other} is not known here")
+        case _:
+            return
+    if ast.unparse(named) != "flow":
+        yield ast.literal_eval(named), around
 
 
 def test_every_flow_of_the_source_is_killed_somewhere() -> None:

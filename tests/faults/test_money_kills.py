@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import os
 import random
-import signal
 import sys
 import threading
 import time
@@ -15,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 
 from models import User
 from services.config import Settings
@@ -26,13 +23,12 @@ from services.database import make_engine, make_sessions
 from services.edges import transaction
 from services.embedded_postgres import EmbeddedPostgres
 from tests import paying
-from tests.faults.conftest import CALL, App, register
-from tests.yookassa_server import Process, YooKassa, yookassa_process
+from tests.faults.conftest import CALL, register
+from tests.faults.money_house import House, opened
 
 KILLS = 100 if os.environ.get("TOT_PROVE") else 10
 PATIENTS = 3
-CONVERGES_SECONDS, STARTS_SECONDS = 60, 90
-SECRET = "a-secret-of-tests-long-enough"
+CONVERGES_SECONDS = 60
 # What may be refused while everything goes on: the call was done with by the one
 # that died, or the wallet is empty.
 EXPECTED = {"nothing_to_pay", "insufficient_funds", "invalid_transition"}
@@ -61,97 +57,10 @@ SELECT ref_id FROM ledger_journal
 """
 
 
-WORKERS = "SELECT coalesce(max(id), 0) FROM jobs.procrastinate_workers"
-
-
-def ask(server: EmbeddedPostgres, query: str) -> list[tuple[Any, ...]]:
-    url = make_url(server.url()).set(drivername="postgresql")
-    with psycopg.connect(url.render_as_string(hide_password=False)) as session:
-        return session.execute(query.encode()).fetchall()
-
-
-@dataclass
-class Worker(App):
-    """The worker's process, which is up once it has entered itself in its table."""
-
-    server: EmbeddedPostgres | None = None
-
-    def start(self) -> None:
-        assert self.server is not None
-        earlier = ask(self.server, WORKERS)
-        self.run(["-m", "backoffice", "worker"])
-        deadline = time.monotonic() + STARTS_SECONDS
-        while ask(self.server, WORKERS) == earlier:
-            assert time.monotonic() < deadline, "the worker does not start"
-            time.sleep(0.1)
-
-
-@dataclass
-class Provider:
-    """The emulator's process, which dies as the others do."""
-
-    process: Process
-    handle: YooKassa | None = None
-
-    def start(self) -> None:
-        pace = {"TOT_YOOKASSA_SPEED": "60", "TOT_YOOKASSA_REFUND_S": "1"}
-        self.handle = self.process.start(**pace)
-
-    def stop(self, _: signal.Signals) -> None:
-        self.process.kill()
-
-
-@dataclass
-class House:
-    """The application, the worker and the provider around one database."""
-
-    app: App
-    worker: Worker
-    till: Provider
-    server: EmbeddedPostgres
-
-    @property
-    def provider(self) -> YooKassa:
-        assert self.till.handle is not None
-        return self.till.handle
-
-    def ask(self, query: str) -> list[tuple[Any, ...]]:
-        return ask(self.server, query)
-
-    def check(self) -> str:
-        """What `check-invariants` says; nothing when all holds."""
-        checker = App(self.app.url, self.app.folder, more=self.app.more)
-        checker.run(["-m", "backoffice", "check-invariants"])
-        assert checker.process is not None
-        code = checker.process.wait(60)
-        log = checker.folder / f"app-{checker.port}.log"
-        return "" if code == 0 else log.read_text()
-
-
 @pytest.fixture
 def house(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[House]:
-    app = App(server.url(), tmp_path)
-    door = f"{app.base}/webhooks/yookassa/{SECRET}"
-    with yookassa_process(tmp_path / "provider.sqlite", door) as process:
-        till = Provider(process)
-        till.start()
-        assert till.handle is not None
-        app.more = {
-            "TOT_YOOKASSA_API_URL": till.handle.api_url,
-            "TOT_YOOKASSA_SHOP_ID": till.handle.shop,
-            "TOT_YOOKASSA_SECRET_KEY": till.handle.key,
-            "TOT_YOOKASSA_WEBHOOK_SECRET": SECRET,
-            "TOT_YOOKASSA_WEBHOOK_NETWORKS": '["127.0.0.1/32"]',
-            "TOT_MAX_OPEN_BOOKINGS": "1000",
-        }
-        worker = Worker(server.url(), tmp_path, more=app.more, server=server)
-        try:
-            app.start()
-            worker.start()
-            yield House(app, worker, till, server)
-        finally:
-            worker.stop(signal.SIGKILL)
-            app.stop(signal.SIGKILL)
+    with opened(server, tmp_path) as made:
+        yield made
 
 
 @dataclass
@@ -203,7 +112,7 @@ class Patient:
         while not self.over.is_set():
             try:
                 answer = client.post(
-                    f"{self.house.app.base}{path}", json=body, headers=headers
+                    f"{self.house.base}{path}", json=body, headers=headers
                 )
             except httpx.TransportError:
                 time.sleep(0.1)
@@ -228,12 +137,12 @@ class Patient:
 
 def kill_at_random(house: House, chance: random.Random, kill: int) -> None:
     """Kill one of them; the provider only early, as we back off from a dead one."""
-    victims = [house.app, house.worker]
+    victims: list[Any] = [house.app, house.worker]
     if kill < KILLS // 2:
         victims.append(house.till)
     victim = victims[kill % len(victims)]
     time.sleep(chance.uniform(0.1, 1.5))
-    victim.stop(signal.SIGKILL)
+    victim.stop()
     victim.start()
 
 
@@ -262,7 +171,7 @@ def live_through(house: House) -> list[Patient]:
     """Let the patients pay and call off while one after another is killed."""
     over = threading.Event()
     patients = [
-        Patient(house, register(house.app.base, n), random.Random(n), over)
+        Patient(house, register(house.base, n), random.Random(n), over)
         for n in range(PATIENTS)
     ]
     asyncio.run(fill_wallets(house.server.url()))

@@ -96,6 +96,25 @@ async def test_one_form_sent_eight_times(sessions: Sessions) -> None:
         assert (await table.held(payment))[1] == PRICE
 
 
+async def test_eight_people_approve_one_refund(sessions: Sessions) -> None:
+    table = Table(sessions)
+    await table.lay()
+    approvers = [*table.people[1:], table.stage.anna]
+    for _ in range(ROUNDS):
+        payment = await table.payment()
+        made = await table.waiting(payment)
+        seen = refund_approvals.seal(made, payment)
+        acts: list[Act] = [
+            lambda own, who=who, made=made, seen=seen: refunds.approve(
+                own, who, made.id, seen
+            )
+            for who in approvers
+        ]
+        assert refusals(await race(sessions, *acts)) == [IllegalTransition] * 7
+        (ended,), counted = await table.held(payment)
+        assert (ended.status, counted) == (RefundStatus.APPROVED, PRICE)
+
+
 async def test_approve_against_reject(sessions: Sessions) -> None:
     table = Table(sessions)
     await table.lay()
@@ -168,8 +187,8 @@ async def test_a_payment_against_the_cancellation(
         ends: Act = lambda own, b=booking, who=patient: bookings.cancel(  # noqa: E731
             own, who, b.id, reason
         )
-        results = await race(sessions, paid, ends, paid, paid, paid)
-        assert refusals(results) == []
+        results = await race(sessions, *[paid, ends] * 4)
+        assert refusals(results) == [IllegalTransition] * 3
         async with transaction(sessions) as session:
             (made,) = await refunding.refunds_of(session, booking)
             row = await session.get_one(Payment, payment.id)

@@ -25,7 +25,7 @@ async def show(request: Request) -> Response:
     choose_language(request)
     payment_id = request.path_params["payment_id"]
     try:
-        status = await in_transaction(
+        seen = await in_transaction(
             request.app.state.sessions, lambda own: payments.progress(own, payment_id)
         )
     except Exception as error:  # noqa: BLE001 - understand() logs what it cannot name
@@ -33,7 +33,8 @@ async def show(request: Request) -> Response:
         again = AGAIN_SECONDS if known.status == 503 else None
         told: dict[str, Any] = {"error": known.message, "again": again}
         return await draw(request, TEMPLATE, told, known.status)
-    waits = status in OPEN
-    told = {"waits": waits, "arrived": status is PaymentStatus.SUCCEEDED}
+    waits = seen.status in OPEN
+    told = {"waits": waits, "arrived": seen.status is PaymentStatus.SUCCEEDED}
+    told["surplus"] = seen.surplus
     told["again"] = AGAIN_SECONDS if waits else None
     return await draw(request, TEMPLATE, told)

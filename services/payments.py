@@ -1,17 +1,26 @@
 """What patients may read of their own payments."""
 
 import uuid
+from dataclasses import dataclass
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Booking, Payment
-from models.payment import PaymentStatus
+from models.payment import PaymentStatus, Surplus
 from services import booking_reads, pages, proven_phones
 from services.actor import Actor
 from services.errors import NotFound
 from services.pages import Page, Wanted
 from services.permissions import Permission, demand
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a payment is; `surplus` says why its money is given back at once."""
+
+    status: PaymentStatus
+    surplus: Surplus | None
 
 
 async def own(session: AsyncSession, actor: Actor, payment_id: uuid.UUID) -> Payment:
@@ -51,10 +60,10 @@ async def qr_link(session: AsyncSession, actor: Actor, payment_id: uuid.UUID) ->
     return payment.confirmation_data
 
 
-async def progress(session: AsyncSession, payment_id: uuid.UUID) -> PaymentStatus:
+async def progress(session: AsyncSession, payment_id: uuid.UUID) -> Progress:
     """Tell how far a payment is, to whoever came back from it, and nothing else."""
-    query = select(col(Payment.status)).where(col(Payment.id) == payment_id)
-    status: PaymentStatus | None = (await session.exec(query)).one_or_none()
-    if status is None:
+    query = select(Payment.status, Payment.surplus).where(col(Payment.id) == payment_id)
+    found = (await session.exec(query)).one_or_none()
+    if found is None:
         raise NotFound
-    return status
+    return Progress(*found)

@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI
 
 from models import Payment
-from models.payment import PaymentStatus
+from models.payment import PaymentStatus, Surplus
 from services import clock
 from services.database import Sessions
 from services.edges import transaction
@@ -18,7 +18,9 @@ WAITS = "Банк ещё не ответил"
 REFRESH = '<meta http-equiv="refresh" content="4">'
 
 
-async def payment_in(sessions: Sessions, status: PaymentStatus) -> Payment:
+async def payment_in(
+    sessions: Sessions, status: PaymentStatus, surplus: Surplus | None = None
+) -> Payment:
     async with transaction(sessions) as session:
         booking = await factories.booking(session)
         facts = {"status": status}
@@ -26,6 +28,7 @@ async def payment_in(sessions: Sessions, status: PaymentStatus) -> Payment:
             facts |= {
                 "captured_kopecks": booking.price_kopecks,
                 "succeeded_at": await clock.now(session),
+                "surplus": surplus,
             }
         return await factories.open_payment(session, booking, **facts)
 
@@ -53,6 +56,32 @@ async def test_it_says_how_far_the_payment_is(
     assert page.headers["cache-control"] == "no-store"
     for fact in (payment.provider_id, payment.booking_id, payment.confirmation_data):
         assert str(fact) not in page.text
+
+
+@pytest.mark.parametrize(
+    ("surplus", "lang", "said"),
+    [
+        (Surplus.DOUBLE, "ru", "эта оплата пришла повторно. Деньги возвращаются"),
+        (
+            Surplus.DOUBLE,
+            "en",
+            "on top of one that was enough. The money is on its way",
+        ),
+        (Surplus.LATE, "ru", "пришла после отмены вызова. Деньги возвращаются"),
+        (Surplus.LATE, "en", "after the call was called off. The money is on its way"),
+    ],
+)
+async def test_money_that_was_too_much_is_no_thank_you(
+    app: FastAPI, sessions: Sessions, surplus: Surplus, lang: str, said: str
+) -> None:
+    payment = await payment_in(sessions, S.SUCCEEDED, surplus)
+    async with anonymous(app) as client:
+        place = RETURN_PAGE.format(payment_id=payment.id)
+        page = await client.get(place, params={"lang": lang})
+    assert said in page.text
+    assert "Спасибо" not in page.text
+    assert "Thank you" not in page.text
+    assert "http-equiv" not in page.text
 
 
 async def test_it_speaks_english_and_believes_no_parameter(

@@ -78,7 +78,9 @@ class RefundQuote:
         tier, base = self.held.tier, roubles(self.base)
         facts = {"percent": tier.percent, "base": base, "version": self.held.version}
         said = [words.label(tier.rule)]
-        if tier.kept_at_most_kopecks is None:
+        if tier.percent == 100:
+            line = gettext("All of it goes back.")
+        elif tier.kept_at_most_kopecks is None:
             line = gettext("Of {base} paid {percent} % go back.", **facts)
         else:
             most = roubles(tier.kept_at_most_kopecks)

@@ -231,6 +231,16 @@ async def test_a_quote_says_why(session: AsyncSession) -> None:
     assert all("{" not in line for line in russian)
 
 
+async def test_where_all_goes_back_no_share_is_reckoned(session: AsyncSession) -> None:
+    stage = await refunding.paid_call(session, Status.ASSIGNED)
+    quote = await refund_quotes.quote(session, stage.booking)
+    assert (quote.amount, quote.kept) == (PRICE, 0)
+    with use_locale("en"):
+        assert quote.reasons()[1] == "All of it goes back."
+    with use_locale("ru"):
+        assert quote.reasons()[1] == "Возвращается всё."
+
+
 async def test_what_went_back_before_counts(session: AsyncSession) -> None:
     stage = await refunding.paid_call(session, Status.COMPLETED)
     stage.payment.refunded_or_reserved_kopecks = 100_000

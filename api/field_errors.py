@@ -55,7 +55,11 @@ def _field(place: tuple[Any, ...]) -> str:
 
 
 def _message(found: Any) -> str:
-    kind, context = found["type"], found.get("ctx", {})
+    kind, context = found["type"], dict(found.get("ctx", {}))
+    if "expected" in context:
+        # Pydantic joins the last two values by a word of its own.
+        last = gettext("or")
+        context["expected"] = context["expected"].replace("' or '", f"' {last} '")
     if kind == "value_error":
         # Our own validators have spoken already, in the caller's language.
         return str(context["error"])

@@ -211,6 +211,20 @@ async def test_a_malformed_wish_changes_nothing(anna: Payer, body: Any) -> None:
     assert await attempts(anna.sessions) == 0
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("ru", "Можно одно из: 'card', 'sbp' или 'wallet'."),
+        ("en", "One of these is allowed: 'card', 'sbp' or 'wallet'."),
+    ],
+)
+async def test_the_ways_to_pay_are_named_in_the_callers_language(
+    anna: Payer, language: str, said: str
+) -> None:
+    answer = await anna.pay("cash", {"accept-language": language})
+    assert answer.json()["errors"] == [{"field": "method", "message": said}]
+
+
 async def test_somebody_elses_payments_do_not_exist(anna: Payer) -> None:
     theirs = (await anna.pay("sbp")).json()["id"]
     boris = await payer(anna.client, anna.sessions)

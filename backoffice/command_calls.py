@@ -71,13 +71,16 @@ class Call:
             return [str(each).strip() for each in value]
         return [each.strip() for each in self.lists.get(name, []) if each.strip()]
 
-    def words(self, name: str, most: int = 500) -> str:
-        """A field that must be filled in and be no longer than that."""
-        value = self.text(name)
+    def words(self, name: str, most: int = 500, shown_as: str = "") -> str:
+        """A field that must be filled in and be no longer than that.
+
+        `shown_as` names it in the message, where no form stands beside that.
+        """
+        value, named = self.text(name), f"{shown_as}: " if shown_as else ""
         if not value:
-            raise self.wrong(name, gettext("This field is required."))
+            raise self.wrong(name, named + gettext("This field is required."))
         if len(value) > most:
-            raise self.wrong(name, gettext("This value is too long."))
+            raise self.wrong(name, named + gettext("This value is too long."))
         return value
 
     def integer(self, name: str) -> int | None:

@@ -101,7 +101,8 @@ class Payouts(Page):
     @command("/payouts/{pk}/pay", Permission.PAYOUT_MAKE)
     async def pay(self, session: AsyncSession, call: Call) -> Done:
         """Note by which document the money has left."""
-        document = call.words("document", payouts.LONGEST_DOCUMENT)
+        most = payouts.LONGEST_DOCUMENT
+        document = call.words("document", most, gettext("Document"))
         made = await payouts.pay(session, call.actor, *_seen(call), document)
         return _done(made, gettext("Register {label} is paid: {sum}."))
 

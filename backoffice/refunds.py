@@ -87,9 +87,8 @@ class RefundPage(Page):
     @command("/refunds/{pk}/transfer", Permission.REFUND_REQUEST, again="form")
     async def transfer(self, session: AsyncSession, call: Call) -> Done:
         """Note that the money has left the bank by hand."""
-        made = await refunds.note_transfer(
-            session, call.actor, call.id("pk"), call.words("document", 200)
-        )
+        document = call.words("document", 200, gettext("Document"))
+        made = await refunds.note_transfer(session, call.actor, call.id("pk"), document)
         text = gettext("Noted: {sum} were transferred.")
         done = text.format(sum=formats.roubles(made.amount_kopecks))
         return Done(done, f"{QUEUE}/{made.id}")

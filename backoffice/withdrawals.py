@@ -68,7 +68,7 @@ class WithdrawalPage(Page):
     @command("/withdrawals/{pk}/transfer", Permission.WITHDRAWAL_PREPARE)
     async def transfer(self, session: AsyncSession, call: Call) -> Done:
         """Note that the part by hand has left the bank."""
-        kept = call.words("document", 200)
+        kept = call.words("document", 200, gettext("Document"))
         made = await withdrawals.transfer(session, call.actor, call.id("pk"), kept)
         text = gettext("Noted: {sum} were transferred.")
         return Done(text.format(sum=formats.roubles(made.manual_kopecks)), QUEUE)

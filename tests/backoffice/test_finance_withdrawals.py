@@ -98,6 +98,7 @@ async def test_what_no_payment_takes_is_transferred_with_a_document(
     assert "Transfer 200 ₽ from the bank and note the document." in page
     await maria.post(f"{here}/transfer", document="", next=here)
     assert (await again(sessions, made)).status is W.APPROVED
+    assert "Document: This field is required." in text_of(await maria.get(here))
     await maria.post(f"{here}/transfer", document="п/п 77")
     done = await again(sessions, made)
     assert (done.status, done.document) == (W.DONE, "п/п 77")

@@ -185,6 +185,13 @@ async def test_paying_needs_its_document(
     await act(other, sessions, "approve")
     await act(finance, sessions, "export")
     assert await act(finance, sessions, "pay", document=" ") is S.EXPORTED
+    assert "Документ: Это поле нужно заполнить." in plain(
+        await finance.page("/payouts")
+    )
+    assert await act(finance, sessions, "pay", document="7" * 201) is S.EXPORTED
+    assert "Документ: Слишком длинное значение." in plain(
+        await finance.page("/payouts")
+    )
 
 
 async def test_nobody_else_sees_registers(app: FastAPI, sessions: Sessions) -> None:

@@ -25,7 +25,7 @@ from backoffice.running import (
     serve,
     work,
 )
-from services import amounts, invariants, settlements, staff, streets
+from services import amounts, invariants, settlements, shop_check, staff, streets
 from services.actor import SYSTEM
 from services.config import Profile, Settings, get_settings
 from services.database import make_engine, make_sessions
@@ -34,6 +34,7 @@ from services.errors import DomainError
 from services.i18n import use_locale
 from services.migrations import UnknownSchema
 from services.postgres_home import PostgresFailed
+from services.shop_check import Verdict
 
 Result = TypeVar("Result")
 
@@ -221,6 +222,25 @@ def check_invariants_command() -> None:
     if found:
         raise typer.Exit(1)
     out.print("All invariants hold.")
+
+
+@commands.command("check-shop")
+def check_shop_command() -> None:
+    """Ask YooKassa who we are to it; exit code 1 unless the settings mean that shop."""
+    settings = settings_or_fail()
+
+    async def run(url: str) -> Verdict:
+        engine = make_engine(url, settings, pool_size=1)
+        try:
+            return await shop_check.check(make_sessions(engine))
+        finally:
+            await engine.dispose()
+
+    with clear_errors(), ready_database(settings) as url:
+        verdict = asyncio.run(run(url))
+    if verdict is not Verdict.FITS:
+        fail(f"The shop: {verdict.value}.")
+    out.print("The shop is ours, and it answers.")
 
 
 @commands.command("check-migrations")

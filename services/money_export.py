@@ -4,7 +4,9 @@ They come from the views of finance and hold no name and nobody's words. The row
 on the server behind a cursor, so that any number of them needs the same memory.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -139,7 +141,7 @@ async def begin(
 
 async def lines(
     session: AsyncSession, part: Part, period: Period
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """Give the table piece by piece; the session's transaction lasts as long.
 
     `begin` has been called and committed.
@@ -154,8 +156,24 @@ async def lines(
     async with driver.cursor(name="money_export") as cursor:
         values = {"since": period.since, "until": period.until}
         await cursor.execute(_query(part), values)
-        while rows := await cursor.fetchmany(ROWS):
-            yield csv_export.lines_of_disarmed(_cells(row, dressed) for row in rows)
+        async with aclosing(_batches(cursor)) as batches:
+            async for rows in batches:
+                cells = (_cells(row, dressed) for row in rows)
+                yield csv_export.lines_of_disarmed(cells)
+
+
+async def _batches(cursor: Any) -> AsyncGenerator[Sequence[Sequence[Any]], None]:
+    """Give rows a batch at a time; the server gathers the next meanwhile."""
+    ahead = asyncio.create_task(cursor.fetchmany(ROWS))
+    try:
+        while rows := await ahead:
+            ahead = asyncio.create_task(cursor.fetchmany(ROWS))
+            # Let the task ask for its rows before these are worked on.
+            await asyncio.sleep(0)
+            yield rows
+    finally:
+        ahead.cancel()
+        await asyncio.gather(ahead, return_exceptions=True)
 
 
 def _query(part: Part) -> str:

@@ -24,6 +24,8 @@ from typer.testing import CliRunner
 from backoffice import cli, demo, running
 from services.config import Settings
 from services.database import Sessions
+from tests.paying import paid_through
+from tests.yookassa_server import YooKassa
 
 ADMIN = ("create-admin", "--email=boss@example.org", "--first-name=Анна")
 
@@ -332,3 +334,13 @@ def test_a_worker_runs_until_it_is_done(
     monkeypatch.setattr(running, "configure_logs", lambda level: None)
     running.work(place, "nowhere")
     assert worked == ["nowhere"]
+
+
+async def test_the_shop_is_asked_who_we_are(
+    sessions: Sessions, provider: YooKassa, settings: Settings
+) -> None:
+    told = await run("check-shop")
+    assert (told.exit_code, told.stdout) == (0, "The shop is ours, and it answers.\n")
+    with paid_through(provider, settings, yookassa_secret_key="test_wrong"):
+        told = await run("check-shop")
+    assert (told.exit_code, told.stderr) == (1, "The shop: login_refused.\n")

@@ -5,16 +5,17 @@ import csv
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import date, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col
 
-from backoffice import plots
+from backoffice import money_days, plots
 from models import AuditEvent, ReconIssue, Role
 from models.payment import PaymentMethod
 from models.refund import RefundStatus
@@ -199,7 +200,7 @@ class TestFiles:
     ) -> None:
         """A download that breaks has been journalled all the same."""
 
-        async def broken(*_: object) -> AsyncIterator[str]:
+        async def broken(*_: object) -> AsyncGenerator[str, None]:
             raise ConnectionError
             yield ""
 
@@ -211,6 +212,16 @@ class TestFiles:
                 col(AuditEvent.action) == "money.exported"
             )
             assert await session.scalar(query) == 1
+
+    async def test_a_reader_who_leaves_takes_the_connection_along(
+        self, sessions: Sessions, days: tuple[date, date], engine: AsyncEngine
+    ) -> None:
+        pieces = money_days._pieces(sessions, money_export.Part.ENTRIES, Period(*days))
+        await anext(pieces)
+        await anext(pieces)
+        assert engine.pool.checkedout() == 1
+        await pieces.aclose()
+        assert engine.pool.checkedout() == 0
 
     @pytest.mark.parametrize("role", [Role.DISPATCHER, Role.CURATOR, Role.ADMIN])
     async def test_nobody_else_takes_it(

@@ -31,6 +31,16 @@ SELECT id, code, kind, nature, owner_id, 'RUB', guarded,
  ORDER BY code
 ON CONFLICT (code) DO NOTHING RETURNING id
 """
+_WALLETS = """
+WITH opened AS (
+  INSERT INTO ledger_account
+    (id, code, kind, nature, owner_id, currency, guarded, balance_kopecks, version)
+  SELECT gen_random_uuid(), 'wallet:' || p.user_id, 'wallet', 'liability', p.user_id,
+         'RUB', true, 0, 0
+    FROM patient_profile p
+  ON CONFLICT (code) DO NOTHING RETURNING id)
+SELECT count(*) FROM opened
+"""
 _JOURNAL = f"""
 WITH opened AS ({_OPEN})
 INSERT INTO ledger_journal
@@ -156,6 +166,11 @@ async def post(session: AsyncSession, actor: Actor, posting: Posting) -> bool:
 async def open_account(session: AsyncSession, account: Account) -> None:
     """Make an account unless it is there; it holds nothing."""
     await direct.fetch_all(session, _OPEN, {"accounts": _wanted([account])})
+
+
+async def open_wallets(session: AsyncSession) -> None:
+    """Make the wallets that are missing, in one statement however many they are."""
+    await direct.fetch_one(session, _WALLETS, {})
 
 
 async def balance(session: AsyncSession, account: Account) -> int:

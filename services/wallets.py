@@ -2,7 +2,6 @@
 
 import uuid
 
-import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services import ledger, postings
@@ -10,15 +9,6 @@ from services.account_lines import AccountLine, lines
 from services.actor import Actor
 from services.pages import Page, Wanted
 from services.permissions import Permission, demand
-
-_MISSING = """
-INSERT INTO ledger_account
-  (id, code, kind, nature, owner_id, currency, guarded, balance_kopecks, version)
-SELECT gen_random_uuid(), 'wallet:' || p.user_id, 'wallet', 'liability', p.user_id,
-       'RUB', true, 0, 0
-  FROM patient_profile p
-ON CONFLICT (code) DO NOTHING
-"""
 
 
 async def make(session: AsyncSession, user_id: uuid.UUID) -> None:
@@ -28,7 +18,7 @@ async def make(session: AsyncSession, user_id: uuid.UUID) -> None:
 
 async def make_missing(session: AsyncSession) -> None:
     """Open the wallets of patients who were loaded in bulk."""
-    await session.execute(sa.text(_MISSING))
+    await ledger.open_wallets(session)
 
 
 async def own_balance(session: AsyncSession, actor: Actor) -> int:

@@ -21,6 +21,8 @@ EDGES = {"services/edges.py", "api/deps.py", "services/worker.py"}
 PROGRAMS = {"services/embedded_postgres.py", "backoffice/checks.py"}
 # Fills an empty demo database, by COPY.
 BULK = {"sandbox/loading.py", "sandbox/past_money.py"}
+# The book has one writer; the nightly sums beside it are no part of it.
+LEDGER_WRITERS = {"services/ledger.py", "services/ledger_snapshots.py"}
 # Wall clocks: tokens carry the time of the process that signs them, ids carry
 # milliseconds, and waiting loops use a monotonic clock. Rows get app_now().
 CLOCK_READERS = {"services/tokens.py", "models/base.py"}
@@ -189,6 +191,15 @@ def test_public_functions_of_the_core_say_what_they_mean() -> None:
             if not node.name.startswith("_") and ast.get_docstring(node) is None:
                 silent.append(f"{place}: {node.name}")
     assert silent == []
+
+
+def test_only_the_ledger_writes_its_tables() -> None:
+    writers = {
+        place
+        for place, _, text in sources(*FLOORS)
+        if re.search(r"\b(INSERT INTO|UPDATE|DELETE FROM)\s+ledger_", text)
+    }
+    assert writers == LEDGER_WRITERS
 
 
 @pytest.mark.parametrize("place", ["requirements.lock", "pyproject.toml"])

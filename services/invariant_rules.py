@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from models.booking import EDGES, Status, Verb, sources_of
 from models.role_grant import STAFF_ROLES, Role
 from services.i18n import Lazy
+from services.idempotency import UNDER_WAY
 from services.permissions import GRANTED, Permission, permission_of
 
 
@@ -246,6 +247,18 @@ HOUSEKEEPING_RULES = (
         Lazy("Answers kept for repeated requests are gone after two days."),
         """SELECT id, created_at FROM idempotency_record
         WHERE created_at < app_now() - interval '48 hours'""",
+    ),
+    # A mark stays for whoever repeats the request; its payment is followed up at once.
+    Rule(
+        "requests_under_way_are_followed_up",
+        Lazy(
+            "A request is under way for five minutes at most, or its payment goes on."
+        ),
+        f"""SELECT r.id, r.created_at FROM idempotency_record r
+        WHERE r.status_code = {UNDER_WAY}
+          AND r.created_at < app_now() - interval '5 minutes'
+          AND NOT EXISTS (SELECT FROM payment p
+            WHERE CAST(p.id AS text) = r.body AND p.status <> 'created')""",  # noqa: S608
     ),
     Rule(
         "jobs_have_workers",

@@ -234,6 +234,19 @@ CALL_RULES = (
             SELECT min(created_at) FROM ledger_journal WHERE kind = 'earned'))""",
     ),
     Rule(
+        "shares_are_the_payees",
+        Lazy("The share of a visit is owed to its clinic, else to who completed it."),
+        """SELECT b.id, a.code FROM ledger_journal j
+        JOIN ledger_entry e ON e.journal_id = j.id
+        JOIN ledger_account a ON a.id = e.account_id
+          AND a.kind IN ('doctor_payable', 'clinic_payable')
+        JOIN booking b ON b.id = j.booking_id
+        LEFT JOIN assignment t ON t.booking_id = b.id AND t.outcome = 'completed'
+        WHERE j.kind = 'earned' AND (a.kind, a.owner_id) IS DISTINCT FROM
+          (CASE WHEN b.clinic_id IS NULL THEN 'doctor_payable'
+                ELSE 'clinic_payable' END, coalesce(b.clinic_id, t.doctor_id))""",
+    ),
+    Rule(
         "only_finished_calls_are_owed",
         Lazy("Only a finished call is owed money, and never less than nothing."),
         """SELECT b.id, concat(b.status, ' ', -sum(e.amount_kopecks)) FROM booking b

@@ -177,6 +177,12 @@ PLANTED: Mapping[str, tuple[str, ...]] = {
         " :patient, 'POST', '/v1/bookings', 'k', 'h', 201, '{}',"
         " app_now() - interval '3 days')",
     ),
+    "requests_under_way_are_followed_up": (
+        "INSERT INTO idempotency_record (id, user_id, method, path, key,"
+        " request_hash, status_code, body, created_at) VALUES (gen_random_uuid(),"
+        " :patient, 'POST', '/v1/payments', 'k', 'h', 0, 'x',"
+        " app_now() - interval '6 minutes')",
+    ),
     "applications_stand_at_their_last_step": (
         "INSERT INTO doctor_application (id, user_id, status, facts, version)"
         " VALUES (gen_random_uuid(), :patient, 'submitted', '{}', 2)",

@@ -395,6 +395,20 @@ PLANTED: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("UPDATE ledger_journal SET booking_id = :waiting WHERE booking_id = :done",),
     ),
     (
+        "shares_are_the_payees",
+        (
+            "UPDATE assignment SET doctor_id = :payer"
+            " WHERE booking_id = :done AND outcome = 'completed'",
+        ),
+    ),
+    (
+        "shares_are_the_payees",
+        (
+            "UPDATE booking SET clinic_id = (SELECT doctor_id FROM assignment"
+            " WHERE booking_id = :done AND outcome = 'completed') WHERE id = :done",
+        ),
+    ),
+    (
         "only_finished_calls_are_owed",
         (
             loose("ledger_account", "code_tells_owner"),

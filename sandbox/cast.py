@@ -31,7 +31,8 @@ CONDITIONS = (
     "ИБС, стентирование в 2023 году",
     "Хронический гастрит",
 )
-# One of each role can be signed in to; more dispatchers stand in the history.
+# One of each role can be signed in to, and two of finance: money needs two people.
+# More dispatchers stand in the history.
 STAFF = (
     ("dispatcher", Role.DISPATCHER, "Анна", "Сергеевна", "Белова"),
     ("curator", Role.CURATOR, "Марина", "Олеговна", "Соколова"),
@@ -40,6 +41,7 @@ STAFF = (
     ("assistant", Role.DISPATCHER, "Помощник", "Учебный", "Робот"),
     ("dispatcher2", Role.DISPATCHER, "Игорь", "Андреевич", "Лебедев"),
     ("dispatcher3", Role.DISPATCHER, "Светлана", "Юрьевна", "Орлова"),
+    ("finance2", Role.FINANCE, "Павел", "Дмитриевич", "Морозов"),
 )
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -276,12 +278,7 @@ def _patient(
         allergies=chance.choice(ALLERGIES) if chance.random() < 0.15 else None,
         chronic_conditions=chance.choice(CONDITIONS) if chance.random() < 0.3 else None,
     )
-    city.add(
-        "address",
-        user_id=user_id,
-        label="Дом",
-        **vars(home),
-    )
+    city.add("address", user_id=user_id, label="Дом", **vars(home))
     city.callers.append(Caller(str(user_id), _place(home), _child(chance, human, now)))
 
 

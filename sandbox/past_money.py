@@ -12,12 +12,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models import Booking
+from models import Payment as Paid
+from models.base import uuid7
+from models.payment import PaymentMethod, PaymentStatus
 from sandbox.yookassa.config import Config
 from sandbox.yookassa.records import Payment
 from sandbox.yookassa.store import Store
-from services import bulk_loader
+from services import audit, bulk_loader, clock, ledger, postings
+from services.actor import SYSTEM
 
 TABLES = ("payment", "ledger_account", "ledger_journal", "ledger_entry")
+CARD_FEE = 350
 NOBODY = "00000000-0000-0000-0000-000000000000"
 # A uuid v7 of a moment, so that rows sort by when they were made.
 IDENTITY = """CAST(lpad(to_hex(CAST(extract(epoch FROM {at}) * 1000 AS bigint)), 12, '0')
@@ -31,14 +37,15 @@ SELECT v.*, {IDENTITY.format(at="v.completed_at")} AS earned_id,
        {IDENTITY.format(at="v.paid_at")} AS paid_id,
        {IDENTITY.format(at="v.paid_at")} AS fee_id,
        CASE WHEN v.luck < 0.6 THEN 'card' ELSE 'sbp' END AS method,
-       (v.price * CASE WHEN v.luck < 0.6 THEN 350 ELSE 70 END + 5000) / 10000 AS fee,
+       (v.price * CASE WHEN v.luck < 0.6 THEN {CARD_FEE} ELSE 70 END + 5000) / 10000 AS fee,
        'visit_receivable:' || v.booking_id AS owed,
        coalesce('clinic_payable:' || v.clinic_id, 'doctor_payable:' || v.doctor_id)
          AS payee
 FROM (
   SELECT b.id AS booking_id, b.patient_id, b.clinic_id, a.doctor_id, b.completed_at,
          b.price_kopecks AS price, (b.price_kopecks * 7000 + 5000) / 10000 AS share,
-         b.completed_at + random() * interval '20 minutes' AS paid_at,
+         least(app_now(), b.completed_at + random() * interval '20 minutes')
+           AS paid_at,
          random() AS luck, random() < 0.93 AS pays,
          NOT EXISTS (SELECT FROM ledger_journal j
                       WHERE j.booking_id = b.id AND j.kind = 'earned') AS bare
@@ -130,6 +137,35 @@ async def load(session: AsyncSession, days: int) -> None:
             await connection.exec_driver_sql(statement)
         await session.execute(sa.text(LINES), {"nobody": NOBODY})
     await bulk_loader.analyze(session, *TABLES)
+
+
+async def pay_by_card(session: AsyncSession, booking: Booking) -> None:
+    """Let a call that goes on be paid by card."""
+    now, price = await clock.now(session), booking.price_kopecks or 0
+    payment = Paid(
+        booking_id=booking.id,
+        payer_id=booking.patient_id,
+        method=PaymentMethod.CARD,
+        status=PaymentStatus.SUCCEEDED,
+        amount_kopecks=price,
+        captured_kopecks=price,
+        request_body="{}",
+        provider_id=str(uuid7()),
+        method_title="•••• 4477",
+        fee_kopecks=(price * CARD_FEE + 5000) // 10_000,
+        key_used_at=now,
+        succeeded_at=now,
+        ended_at=now,
+        tries=1,
+    )
+    session.add(payment)
+    await session.flush()
+    facts = {"amount_kopecks": price}
+    audit.record(session, SYSTEM, "payment.succeeded", "payment", payment.id, **facts)
+    came = postings.paid(payment.id, booking.id, postings.CLEARING, 0, price)
+    await ledger.post(session, SYSTEM, came)
+    fee = postings.fee(payment.id, booking.id, payment.fee_kopecks or 0)
+    await ledger.post(session, SYSTEM, fee)
 
 
 async def tell_provider(session: AsyncSession, state: Path, env: str) -> None:

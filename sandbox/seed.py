@@ -19,7 +19,14 @@ from rich.progress import Progress
 
 from models.booking_words import CallType
 from models.role_grant import STAFF_ROLES, Role
-from sandbox import applications, clinics, consent_texts, loading, past_money
+from sandbox import (
+    applications,
+    clinics,
+    consent_texts,
+    loading,
+    money_stories,
+    past_money,
+)
 from sandbox.cast import STAFF, City, Passwords, populate
 from sandbox.history import Past
 from sandbox.rhythm import moments
@@ -32,7 +39,7 @@ from services.config import Profile, Settings, get_settings
 from services.database import Sessions, make_engine, make_sessions
 from services.edges import transaction
 
-SEED, DAYS, CALLS_A_DAY, PAID_DAYS = 2026, 60, 300, 30
+SEED, DAYS, CALLS_A_DAY = 2026, 60, 300
 DOCTORS, PATIENTS, WALKED = 200, 3000, 200
 LOGINS, CROWD = "demo-logins.json", "demo-crowd.json"
 YOOKASSA_STATE = "yookassa.sqlite"
@@ -181,7 +188,10 @@ async def _money(
     async with transaction(sessions) as session:
         ahead = options.prepay_key(CallType.CONSULTATION)
         await options.put(session, admin, ahead, 1)
-        await past_money.load(session, PAID_DAYS)
+        # The last of these days ended some hours ago.
+        await past_money.load(session, DAYS + 1)
+    await money_stories.tell(sessions, city)
+    async with transaction(sessions) as session:
         await past_money.tell_provider(session, state, settings.profile.value)
     bars.advance(bar)
 
@@ -199,13 +209,13 @@ def _write(folder: Path, city: City, words: Secrets) -> None:
     """Tell one login for each role, and beside it those of the simulated crowd."""
     by_role = {"doctor": words.doctors, "patient": words.patients}
     staff = {name for name, role, *_ in STAFF if role in STAFF_ROLES} | {"clinic"}
-    told = ("dispatcher", "curator", "finance", "admin", "clinic", "doctor", "patient")
+    desks = ("dispatcher", "curator", "finance", "finance2", "admin", "clinic")
     logins = {
         name: {
             "login": city.logins[name],
             "password": words.staff if name in staff else by_role[name],
         }
-        for name in told
+        for name in (*desks, "doctor", "patient")
     }
     _write_private(folder / CROWD, _crowd(city, words))
     _write_private(folder / LOGINS, logins)

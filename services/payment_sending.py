@@ -9,13 +9,15 @@ import uuid
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Payment
-from models.payment import PaymentStatus
+from models.payment import PaymentMethod, PaymentStatus
+from models.recon_issue import IssueKind
 from services import (
     clock,
     failpoints,
     payment_settling,
     payment_steps,
     provider_events,
+    recon_issues,
 )
 from services.actor import SYSTEM
 from services.config import get_settings
@@ -25,6 +27,8 @@ from services.gateways.yookassa_outcomes import Definite, Done, Outcome
 
 SOURCE = "create"
 NOT_SENT = "not_sent"
+# The finding that a shop gives no QR links, and the setting that does without them.
+NO_QR, QR_SETTING = "shop:sbp_qr", "TOT_YOOKASSA_SBP_QR"
 
 
 async def ask(
@@ -51,6 +55,7 @@ async def keep(
     provider_events.record(session, SOURCE, outcome, payment_id=payment_id)
     if isinstance(outcome, Definite) and _refused(outcome, first):
         await fail(session, payment, outcome.code, outcome.parameter)
+        await _note_no_qr(session, payment, outcome)
     else:
         await _wait(session, payment)
     return payment
@@ -63,6 +68,26 @@ def _refused(outcome: Definite, first: bool) -> bool:
     what the call before did.
     """
     return outcome.conclusive or (first and outcome.code != NOT_SENT)
+
+
+async def _note_no_qr(
+    session: AsyncSession, payment: Payment, outcome: Definite
+) -> None:
+    """A shop without QR links refuses every SBP payment until a setting is changed."""
+    by_qr = payment.method is PaymentMethod.SBP and get_settings().yookassa_sbp_qr
+    refused = outcome.conclusive and (outcome.parameter or "").startswith(
+        "confirmation"
+    )
+    if by_qr and refused:
+        await recon_issues.report(
+            session,
+            IssueKind.SHOP_DIFFERS,
+            NO_QR,
+            payment_id=payment.id,
+            problem="no_sbp_qr",
+            setting=f"{QR_SETTING}=false",
+            attempt=payment.id,
+        )
 
 
 async def fail(

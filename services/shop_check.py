@@ -11,7 +11,7 @@ from procrastinate import JobContext
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.recon_issue import IssueKind
-from services import clock, jobs, recon_issues, recon_marks
+from services import clock, jobs, payment_sending, recon_issues, recon_marks
 from services.config import Settings, get_settings
 from services.database import Sessions
 from services.edges import in_transaction
@@ -83,6 +83,9 @@ async def _keep(session: AsyncSession, verdict: Verdict) -> None:
         await recon_issues.report(session, kind, SUBJECT, **facts)
     else:
         await recon_issues.settle(session, kind, SUBJECT)
+    if not get_settings().yookassa_sbp_qr:
+        # Nobody asks for QR links any more.
+        await recon_issues.settle(session, kind, payment_sending.NO_QR)
     await recon_marks.note(session, MARK, await clock.now(session), int(bad))
 
 

@@ -4,15 +4,16 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from models import Payment, ProviderEvent
-from models.payment import PaymentStatus
-from services import payment_sending, payment_settling
+from models import Payment, ProviderEvent, ReconIssue
+from models.payment import PaymentMethod, PaymentStatus
+from services import payment_sending, payment_settling, shop_check
 from services.actor import SYSTEM
 from services.config import Settings
 from services.database import Sessions
 from services.edges import transaction
 from services.gateways.yookassa_outcomes import Definite, Done, Unknown
 from tests.paying import (
+    CARD,
     SBP,
     journals,
     new_booking,
@@ -103,6 +104,49 @@ async def test_a_request_that_is_refused_has_failed(
     assert payment.next_look_at is None
     # Nothing stands in the way of another try, under another key.
     assert (await opened(sessions, booking)).id != payment.id
+
+
+async def no_qr_findings(sessions: Sessions) -> list[ReconIssue]:
+    query = sa.select(ReconIssue).where(
+        col(ReconIssue.subject) == payment_sending.NO_QR,
+        col(ReconIssue.resolved_at).is_(None),
+    )
+    async with transaction(sessions) as session:
+        return list((await session.scalars(query)).all())
+
+
+@pytest.mark.parametrize(
+    ("method", "parameter", "qr", "found"),
+    [
+        (SBP, "confirmation.type", True, True),
+        (SBP, "confirmation", True, True),
+        (SBP, "amount.value", True, False),
+        (SBP, None, True, False),
+        (SBP, "confirmation.type", False, False),
+        (CARD, "confirmation.type", True, False),
+    ],
+)
+async def test_a_shop_without_qr_links_is_a_finding_that_names_the_setting(
+    sessions: Sessions,
+    provider: YooKassa,
+    settings: Settings,
+    method: PaymentMethod,
+    parameter: str | None,
+    qr: bool,
+    found: bool,
+) -> None:
+    refused = Definite("invalid_request", parameter, status=400)
+    with paid_through(provider, settings, yookassa_sbp_qr=qr):
+        payment = await opened(sessions, await new_booking(sessions), method)
+        payment = await kept(sessions, payment, refused, first=True)
+    assert payment.status is S.FAILED
+    findings = await no_qr_findings(sessions)
+    assert [each.payment_id for each in findings] == [payment.id] * found
+    for each in findings:
+        assert each.facts["setting"] == "TOT_YOOKASSA_SBP_QR=false"
+    with paid_through(provider, settings, yookassa_sbp_qr=False):
+        await shop_check.check(sessions)
+    assert await no_qr_findings(sessions) == []
 
 
 async def test_a_wrong_login_fails_the_first_call_and_tells_nothing_later(

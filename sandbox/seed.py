@@ -188,8 +188,8 @@ async def _money(
     async with transaction(sessions) as session:
         ahead = options.prepay_key(CallType.CONSULTATION)
         await options.put(session, admin, ahead, 1)
-        # The last of these days ended some hours ago.
-        await past_money.load(session, DAYS + 1)
+        # They are whole days, and the last of them ended some hours ago.
+        await past_money.load(session, DAYS + 2)
     await money_stories.tell(sessions, city)
     async with transaction(sessions) as session:
         await past_money.tell_provider(session, state, settings.profile.value)

@@ -38,6 +38,11 @@ from tests import refunding
 from tests.paying import paid_through
 from tests.yookassa_server import yookassa
 
+WITHOUT_BOOKS = """
+SELECT count(*) FROM booking b WHERE status = 'completed' AND NOT EXISTS (
+  SELECT FROM ledger_journal j WHERE j.booking_id = b.id AND j.kind = 'earned')
+"""
+
 
 @pytest.fixture
 def small(
@@ -67,6 +72,7 @@ async def test_both_sides_agree_from_the_start(
         names = {each.name for each in await recon_marks.every(session)}
         assert names == {recon.HOURLY, recon.DAILY}
         assert await invariants.check(session) == []
+        assert await session.scalar(sa.text(WITHOUT_BOOKS)) == 0
 
 
 async def _last_refunds(sessions: Sessions) -> list[Refund]:

@@ -26,8 +26,8 @@ LOAD = (
     SELECT n, gen_random_uuid() AS id, b.id AS booking_id, b.patient_id,
            app_now() - interval '300 days' * n / {ROWS} - interval '1 day' AS at
       FROM generate_series(1, {ROWS}) AS n
-      JOIN (SELECT id, patient_id, row_number() OVER () AS place,
-                   count(*) OVER () AS many FROM booking) b ON b.place = n % b.many + 1
+      JOIN (SELECT id, patient_id, row_number() OVER () AS place FROM booking) b
+        ON b.place = n % (SELECT count(*) FROM booking) + 1
     """,
     """
     INSERT INTO payment (id, created_at, booking_id, payer_id, method, status,

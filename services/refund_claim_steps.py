@@ -2,12 +2,20 @@
 
 import uuid
 
+import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Booking, RefundClaim
+from models import Booking, Refund, RefundClaim
 from models.booking import Status
-from models.refund import ClaimStatus, RefundReason
+from models.refund import (
+    OPEN,
+    ClaimStatus,
+    Destination,
+    RefundOrigin,
+    RefundReason,
+    RefundStatus,
+)
 from services import audit, clock, ledger, live, postings
 from services.actor import Actor
 from services.refund_unwinding import free_prepaid
@@ -80,6 +88,36 @@ async def keep_rest(
             session, actor, "booking.kept", "booking", booking.id, amount_kopecks=rest
         )
     return max(rest, 0)
+
+
+async def keep_leftover(
+    session: AsyncSession, actor: Actor, booking: Booking, refund: Refund
+) -> None:
+    """Post what a refund that has ended leaves of a cancelled call, if nobody waits.
+
+    A claim closed while the refund was open has left that money alone. The wallet's
+    part of a cancellation comes first, and what is left then has its own refunds.
+    """
+    of_cancellation = (
+        refund.origin is RefundOrigin.POLICY
+        and refund.destination is Destination.WALLET
+    )
+    if booking.status is not Status.CANCELLED or of_cancellation:
+        return
+    await session.flush()
+    waiting = sa.exists().where(
+        col(Refund.booking_id) == booking.id,
+        sa.or_(
+            col(Refund.status).in_(OPEN),
+            sa.and_(
+                col(Refund.status) == RefundStatus.FAILED,
+                col(Refund.followed_at).is_(None),
+            ),
+        ),
+    )
+    if await running(session, booking.id) or await session.scalar(sa.select(waiting)):
+        return
+    await keep_rest(session, actor, booking, f"refund:{refund.id}")
 
 
 async def _finish(

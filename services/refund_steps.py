@@ -15,7 +15,16 @@ from models import Booking, Payment, Refund
 from models.booking import Status
 from models.recon_issue import IssueKind
 from models.refund import EDGES, Destination, RefundOrigin, RefundStatus, Split
-from services import audit, clock, jobs, ledger, live, postings, recon_issues
+from services import (
+    audit,
+    clock,
+    jobs,
+    ledger,
+    live,
+    postings,
+    recon_issues,
+    refund_claim_steps,
+)
 from services.actor import Actor
 from services.amounts import roubles
 from services.booking_steps import lock_booking
@@ -173,6 +182,7 @@ async def arrive(
     )
     await ledger.post(session, actor, posting)
     await _make_good(session, refund)
+    await refund_claim_steps.keep_leftover(session, actor, locked.booking, refund)
     record(session, actor, "succeeded", refund)
     await tell(session, actor, locked, f"refund_{refund.destination.value}")
     await shown(session, refund)

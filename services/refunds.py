@@ -38,6 +38,7 @@ from services.refund_steps import Locked
 from services.refund_terms import Terms, Wish
 
 AWAITING, APPROVED = RefundStatus.AWAITING_APPROVAL, RefundStatus.APPROVED
+BY_ITSELF = frozenset({RefundOrigin.POLICY, RefundOrigin.DOUBLE, RefundOrigin.LATE})
 REASONS = {
     RefundOrigin.DOUBLE: RefundReason.DOUBLE_PAYMENT,
     RefundOrigin.LATE: RefundReason.LATE_PAYMENT,
@@ -154,7 +155,10 @@ async def reject(
     refund_id: uuid.UUID,
     refusal: Refusal = Refusal.OTHER,
 ) -> Refund:
-    """Refuse a refund that was not sent yet, and say why; its money is free again."""
+    """Refuse a refund that was not sent yet, and say why; its money is free again.
+
+    What is due by itself, as policy or too much money has it, is not refused.
+    """
     demand(actor, Permission.REFUND_APPROVE)
     locked = await refund_steps.lock(session, refund_id)
     refund = locked.refund
@@ -162,10 +166,13 @@ async def reject(
     refund_steps.demand_edge(refund, RefundStatus.REJECTED)
     if refund.origin is RefundOrigin.WITHDRAWAL:
         raise IllegalTransition("A part of a withdrawal is not rejected by itself.")
+    if refund.origin in BY_ITSELF:
+        raise IllegalTransition("What goes back by itself is not rejected.")
     refund.rejected_by, refund.failure_code = actor.user_id, refusal.value
     await refund_steps.end_without(session, actor, locked, RefundStatus.REJECTED)
     if refund.claim_id is not None:
         await refund_claim_steps.reopen(session, actor, refund.claim_id)
+    await refund_claim_steps.keep_leftover(session, actor, locked.booking, refund)
     return refund
 
 

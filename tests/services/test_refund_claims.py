@@ -8,7 +8,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import Notification, RefundClaim
 from models.booking import Status
 from models.booking_words import CancelReason
-from models.refund import ClaimStatus, RefundOrigin, RefundReason, RefundStatus
+from models.refund import (
+    ClaimStatus,
+    Destination,
+    RefundOrigin,
+    RefundReason,
+    RefundStatus,
+)
 from models.role_grant import Role
 from services import bookings, refund_claims, refunds
 from services.actor import Actor, Via
@@ -20,6 +26,8 @@ from services.errors import (
     StaleVersion,
     ValidationFailed,
 )
+from services.invariants import check
+from services.refund_terms import Terms
 from tests import factories, refunding
 from tests.conftest import settle
 from tests.refunding import OURS, PRICE, THEIRS, Stage, books, house, wish
@@ -271,3 +279,47 @@ async def test_the_words_of_the_patient_are_not_in_what_finance_reads(
     assert row["id"] == claim.id
     assert "Грубил" not in str(dict(row))
     assert "comment" not in row
+
+
+# -- what a refund leaves of a cancelled call ---------------------------------
+
+
+async def test_a_refund_rejected_after_its_claim_leaves_no_money_behind(
+    session: AsyncSession,
+) -> None:
+    stage, claim = await cancelled_late(session)
+    asked = wish(stage.payment, PRICE, destination=Destination.MANUAL)
+    made = await refunds.request(session, stage.anna, asked)
+    await refund_claims.decline(session, stage.anna, claim.id, claim.version)
+    assert "kept" not in await books(session, stage)
+    await refunds.reject(session, stage.boris, made.id)
+    held = await books(session, stage)
+    assert (held["kept"], held.get("prepaid", 0)) == (PRICE, 0)
+    assert await check(session) == []
+
+
+async def test_a_refund_made_smaller_after_its_claim_leaves_no_money_behind(
+    session: AsyncSession,
+) -> None:
+    stage, claim = await cancelled_late(session)
+    asked = wish(stage.payment, PRICE, destination=Destination.MANUAL)
+    made = await refunds.request(session, stage.anna, asked)
+    await refund_claims.decline(session, stage.anna, claim.id, claim.version)
+    less = Terms(PRICE - 100_000, Destination.WALLET, patient_agreed=True)
+    await refunds.amend(session, stage.anna, made.id, less)
+    seen = refunding.seal(stage, made)
+    await refunds.approve(session, stage.boris, made.id, seen)
+    held = await books(session, stage)
+    assert (held["kept"], held["wallet"]) == (100_000, PRICE - 100_000)
+    assert "prepaid" not in held
+    assert await check(session) == []
+
+
+async def test_what_a_claim_waits_for_is_left_alone(session: AsyncSession) -> None:
+    stage, _ = await cancelled_late(session)
+    asked = wish(stage.payment, PRICE, destination=Destination.MANUAL)
+    made = await refunds.request(session, stage.anna, asked)
+    await refunds.reject(session, stage.boris, made.id)
+    held = await books(session, stage)
+    assert (held.get("kept", 0), held["prepaid"]) == (0, PRICE)
+    assert await check(session) == []

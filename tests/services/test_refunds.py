@@ -511,6 +511,21 @@ async def test_what_the_house_kept_is_taken_back_and_given_again(
     await settle(session)
 
 
+async def test_what_goes_back_by_itself_is_not_rejected(session: AsyncSession) -> None:
+    """It is due: rejected, its money would wait in a closed call for nobody."""
+    stage = await refunding.paid_call(session)
+    reason = CancelReason.CLINIC_FAULT
+    await bookings.cancel(session, stage.staff, stage.booking.id, reason)
+    (by_policy,) = await refunds_of(session, stage.booking)
+    late = await refunding.surplus(session, stage, Surplus.LATE)
+    too_late = await refunds.give_back(session, SYSTEM, late, RefundOrigin.LATE)
+    for made in (by_policy, too_late):
+        with pytest.raises(IllegalTransition):
+            await refunds.reject(session, stage.boris, made.id)
+        assert made.status is APPROVED
+    await settle(session)
+
+
 # -- changing -----------------------------------------------------------------
 
 

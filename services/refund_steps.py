@@ -142,9 +142,10 @@ async def rearrange(
     booking, payment, refund = locked.booking, locked.payment, locked.refund
     key = f":{refund.version}"
     await _undo(session, actor, locked, key)
+    # Asked first: the row is written whole, never a new sum with the old share.
+    unwound = await unwinding(session, booking, payment, kopecks, split)
     refund.amount_kopecks, refund.destination = kopecks, destination
     refund.split = split
-    unwound = await unwinding(session, booking, payment, kopecks, split)
     _bear(refund, booking, unwound)
     count(payment, refund, kopecks)
     await session.flush()

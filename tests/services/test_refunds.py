@@ -558,6 +558,20 @@ async def test_a_change_makes_the_approval_void(session: AsyncSession) -> None:
     await settle(session)
 
 
+async def test_a_refund_shrinks_below_what_the_doctor_bore(
+    session: AsyncSession,
+) -> None:
+    stage = await finished(session)
+    asked = wish(stage.payment, 300_000, split=Split.DOCTOR)
+    made = await refunds.request(session, stage.anna, asked)
+    assert made.doctor_kopecks == 300_000
+    less = Terms(100_000, ORIGINAL, Split.DOCTOR)
+    await refunds.amend(session, stage.anna, made.id, less)
+    assert (made.amount_kopecks, made.doctor_kopecks) == (100_000, 100_000)
+    assert (await books(session, stage))["doctor"] == THEIRS - 100_000
+    await settle(session)
+
+
 async def test_a_refund_of_one_person_changed_by_hand_needs_two(
     session: AsyncSession,
 ) -> None:

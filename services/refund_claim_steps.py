@@ -77,6 +77,14 @@ async def reopen(session: AsyncSession, actor: Actor, claim_id: uuid.UUID) -> No
     await _finish(session, actor, "reopened", claim)
 
 
+async def stand_in(
+    session: AsyncSession, actor: Actor, booking: Booking, refund: Refund
+) -> None:
+    """A refund that was due by itself was rejected: finance decides on its money."""
+    if await running(session, booking.id) is None:
+        await write(session, actor, booking, refund.reason_code)
+
+
 async def keep_rest(
     session: AsyncSession, actor: Actor, booking: Booking, key: str
 ) -> int:

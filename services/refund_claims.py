@@ -70,9 +70,13 @@ async def open_claim(
 
 
 async def _something_left(session: AsyncSession, booking: Booking) -> bool:
+    return await session.scalar(_left(booking.id)) is not None
+
+
+def _left(booking_id: uuid.UUID) -> sa.Select[uuid.UUID]:
     left = col(Payment.captured_kopecks) > col(Payment.refunded_or_reserved_kopecks)
-    query = sa.select(col(Payment.id)).where(col(Payment.booking_id) == booking.id)
-    return await session.scalar(query.where(left).limit(1)) is not None
+    query = sa.select(col(Payment.id)).where(col(Payment.booking_id) == booking_id)
+    return query.where(left).limit(1)
 
 
 async def accept(
@@ -99,8 +103,15 @@ async def accept(
 async def decline(
     session: AsyncSession, actor: Actor, claim_id: uuid.UUID, version: int
 ) -> RefundClaim:
-    """Refuse a claim; the patient is told that, and asks by phone why."""
+    """Refuse a claim; the patient is told that, and asks by phone why.
+
+    Raises IllegalTransition while money that was too much has not gone back: it is
+    the payer's, whatever the visit was.
+    """
     claim = await _open(session, actor, claim_id, version)
+    left = _left(claim.booking_id).where(col(Payment.surplus).is_not(None))
+    if await session.scalar(left) is not None:
+        raise IllegalTransition("What was paid twice or too late goes back first.")
     await refund_claim_steps.close(session, actor, claim, ClaimStatus.DECLINED)
     booking = await session.get_one(Booking, claim.booking_id)
     facts = {"call": booking.label}

@@ -157,7 +157,8 @@ async def reject(
 ) -> Refund:
     """Refuse a refund that was not sent yet, and say why; its money is free again.
 
-    What is due by itself, as policy or too much money has it, is not refused.
+    Of what was due by itself, by policy or as too much, a claim takes the place: its
+    money must not wait in a closed call for nobody.
     """
     demand(actor, Permission.REFUND_APPROVE)
     locked = await refund_steps.lock(session, refund_id)
@@ -166,12 +167,12 @@ async def reject(
     refund_steps.demand_edge(refund, RefundStatus.REJECTED)
     if refund.origin is RefundOrigin.WITHDRAWAL:
         raise IllegalTransition("A part of a withdrawal is not rejected by itself.")
-    if refund.origin in BY_ITSELF:
-        raise IllegalTransition("What goes back by itself is not rejected.")
     refund.rejected_by, refund.failure_code = actor.user_id, refusal.value
     await refund_steps.end_without(session, actor, locked, RefundStatus.REJECTED)
     if refund.claim_id is not None:
         await refund_claim_steps.reopen(session, actor, refund.claim_id)
+    if refund.origin in BY_ITSELF:
+        await refund_claim_steps.stand_in(session, actor, locked.booking, refund)
     await refund_claim_steps.keep_leftover(session, actor, locked.booking, refund)
     return refund
 

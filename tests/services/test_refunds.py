@@ -7,11 +7,12 @@ import pytest
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import AuditEvent, Payment, Refund
+from models import AuditEvent, Payment, Refund, RefundClaim
 from models.booking import Status
 from models.booking_words import CancelReason
 from models.payment import PaymentMethod, PaymentStatus, Surplus
 from models.refund import (
+    ClaimStatus,
     Destination,
     Doubt,
     RefundOrigin,
@@ -21,7 +22,15 @@ from models.refund import (
     Split,
 )
 from models.role_grant import Role
-from services import bookings, clock, refund_limits, refund_quotes, refunds, settings
+from services import (
+    bookings,
+    clock,
+    refund_claims,
+    refund_limits,
+    refund_quotes,
+    refunds,
+    settings,
+)
 from services.actor import SYSTEM, Actor, Via
 from services.errors import (
     Conflict,
@@ -511,8 +520,10 @@ async def test_what_the_house_kept_is_taken_back_and_given_again(
     await settle(session)
 
 
-async def test_what_goes_back_by_itself_is_not_rejected(session: AsyncSession) -> None:
-    """It is due: rejected, its money would wait in a closed call for nobody."""
+async def test_a_claim_takes_the_place_of_what_was_due_by_itself(
+    session: AsyncSession,
+) -> None:
+    """Otherwise its money would wait in a closed call for nobody."""
     stage = await refunding.paid_call(session)
     reason = CancelReason.CLINIC_FAULT
     await bookings.cancel(session, stage.staff, stage.booking.id, reason)
@@ -520,9 +531,18 @@ async def test_what_goes_back_by_itself_is_not_rejected(session: AsyncSession) -
     late = await refunding.surplus(session, stage, Surplus.LATE)
     too_late = await refunds.give_back(session, SYSTEM, late, RefundOrigin.LATE)
     for made in (by_policy, too_late):
-        with pytest.raises(IllegalTransition):
-            await refunds.reject(session, stage.boris, made.id)
-        assert made.status is APPROVED
+        await refunds.reject(session, stage.boris, made.id)
+    (claim,) = (await session.exec(select(RefundClaim))).all()
+    assert (claim.status, claim.reason_code) == (
+        ClaimStatus.OPEN,
+        RefundReason.CANCELLED,
+    )
+    with pytest.raises(IllegalTransition):
+        await refund_claims.decline(session, stage.anna, claim.id, claim.version)
+    wishes = [wish(late, PRICE)]
+    await refund_claims.accept(session, stage.anna, claim.id, wishes, claim.version)
+    # What policy gave and finance refused is the house's once the claim is closed.
+    assert (await books(session, stage))["kept"] == PRICE
     await settle(session)
 
 

@@ -28,6 +28,7 @@ class LedgerAccountFinance(ViewBase):
     code: Mapped[str] = mapped_column(sa.String(80))
     kind: Mapped[AccountKind] = mapped_column(enum_type(AccountKind))
     guarded: Mapped[bool]
+    balance_kopecks: Mapped[int | None] = mapped_column(sa.BigInteger)
     owner_id: Mapped[uuid.UUID | None]
     created_at: Mapped[datetime] = mapped_column(TimestampTZ)
     booking_number: Mapped[int | None] = mapped_column(sa.BigInteger)

@@ -40,7 +40,7 @@ WITH given_up AS (
                        returned_or_reserved_kopecks, succeeded_at, ended_at, tries)
   VALUES (%(id)s, %(booking_id)s, %(payer_id)s, 'wallet', 'succeeded', %(amount)s,
           %(amount)s, 0, 0, app_now(), app_now(), 0)
-  RETURNING id, created_at, succeeded_at
+  RETURNING id, created_at, succeeded_at, ended_at
 ), steps AS (
   SELECT %(given_up_audit_id)s AS id, 'payment.superseded' AS action, given_up.id AS about,
          '{{}}' AS data FROM given_up
@@ -117,6 +117,6 @@ async def _written(
         "captured_kopecks": amount,
         "created_at": row.created_at,
         "succeeded_at": row.succeeded_at,
-        "ended_at": row.succeeded_at,
+        "ended_at": row.ended_at,
     }
     return direct.filled(Payment, made | facts)

@@ -900,8 +900,9 @@ def test_any_day_keeps_the_money(
 
 
 # A walk that never got here has proved nothing.
-REACHED = {"pay card", "pay sbp", "pay wallet", "cancel", "complete", "cabinet"} | {
-    *("accept claim", "decline claim", "request", "approve", "reject", "amend", "send")
+REACHED = {
+    *("pay card", "pay sbp", "pay wallet", "cancel", "complete"),
+    *("cabinet", "request", "send", "accept claim", "decline claim"),
 }
 PLAN = settings(
     max_examples=EXAMPLES,

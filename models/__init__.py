@@ -15,7 +15,12 @@ from models.doctor_state import DoctorState
 from models.document import Document
 from models.idempotency_record import IdempotencyRecord
 from models.ledger import LedgerAccount, LedgerEntry, LedgerJournal, LedgerSnapshot
-from models.notification import Notification
+from models.message import ChatTicket, Message, MessageRead, QuickReply
+from models.notification import (
+    Notification,
+    NotificationPreference,
+    QuietHours,
+)
 from models.patient_profile import PatientProfile
 from models.payment import Payment, ProviderEvent, WebhookInbox
 from models.payout import Payout, PayoutLine, Tariff
@@ -33,6 +38,7 @@ from models.setting import Setting
 from models.shift import Holiday, Shift, ShiftException
 from models.staff_session import StaffSession
 from models.street import Street
+from models.telegram import TalkLink, TelegramDialog, TelegramLink, TelegramUpdate
 from models.user import User
 from models.verification_code import VerificationCode
 from models.withdrawal import Withdrawal
@@ -45,6 +51,7 @@ __all__ = [
     "Booking",
     "BookingEvent",
     "BookingItem",
+    "ChatTicket",
     "ClinicMember",
     "ClinicProfile",
     "Consent",
@@ -59,7 +66,10 @@ __all__ = [
     "LedgerEntry",
     "LedgerJournal",
     "LedgerSnapshot",
+    "Message",
+    "MessageRead",
     "Notification",
+    "NotificationPreference",
     "Outcome",
     "PatientProfile",
     "Payment",
@@ -69,6 +79,8 @@ __all__ = [
     "PriceItem",
     "ProfileChange",
     "ProviderEvent",
+    "QuickReply",
+    "QuietHours",
     "RateLimit",
     "Receipt",
     "ReconIssue",
@@ -85,7 +97,11 @@ __all__ = [
     "ShiftException",
     "StaffSession",
     "Street",
+    "TalkLink",
     "Tariff",
+    "TelegramDialog",
+    "TelegramLink",
+    "TelegramUpdate",
     "TotpSecret",
     "User",
     "VerificationCode",

@@ -28,12 +28,16 @@ API_ROLES = frozenset({Role.PATIENT, Role.DOCTOR, Role.CLINIC})
 
 
 class RoleGrant(Table, table=True):
-    """One role of one person from its grant until it is taken back."""
+    """One role of one person from its grant until it is taken back.
+
+    A senior dispatcher is told of calls that wait too long.
+    """
 
     __tablename__ = "role_grant"
     __table_args__ = (
         one_of("role", Role),
         sa.CheckConstraint("role <> 'system'", name="system_never_granted"),
+        sa.CheckConstraint("NOT senior OR role = 'dispatcher'", name="senior_of_whom"),
         sa.Index(
             "uq_role_grant_live",
             "user_id",
@@ -55,6 +59,7 @@ class RoleGrant(Table, table=True):
     user_id: uuid.UUID = Field(foreign_key="app_user.id", ondelete="RESTRICT")
     role: Role = Field(sa_type=enum_type(Role))
     granted_by: uuid.UUID
+    senior: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     reason: str | None = Field(default=None, max_length=500)
     revoked_at: datetime | None = stamp()
     revoked_by: uuid.UUID | None = Field(default=None)

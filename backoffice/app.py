@@ -1,5 +1,6 @@
 """The composition root: one application with the API, the console and its files."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +21,7 @@ from backoffice.headers import SecurityHeaders
 from services import clinic_invitations, password_reset
 from services.config import Profile, Settings, get_settings
 from services.database import make_engine, make_sessions
+from services.listener import Listener
 
 
 @asynccontextmanager
@@ -27,9 +29,21 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Listen for changes while the application runs; leave no connection behind."""
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app.state.engine.dispose)
+        await stack.enter_async_context(_listening(app.state.listener))
         await stack.enter_async_context(app.state.board_feed.running())
         _settle_memory()
         yield
+
+
+@asynccontextmanager
+async def _listening(listener: Listener) -> AsyncIterator[None]:
+    """Keep the one ear of this process open."""
+    task = asyncio.create_task(listener.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _settle_memory() -> None:
@@ -63,7 +77,8 @@ def create_app(
     app.state.settings = settings
     app.state.engine = make_engine(url, settings)
     app.state.sessions = make_sessions(app.state.engine)
-    app.state.board_feed = Feed(app.state.sessions, app.state.engine.url)
+    app.state.listener = Listener(app.state.engine.url)
+    app.state.board_feed = Feed(app.state.sessions, app.state.listener)
     files = GZipMiddleware(StaticFiles(directory=STATIC), compresslevel=6)
     app.mount(assets.folder(), files)
     app.mount("/static", files, name="tot_static")

@@ -109,6 +109,19 @@ class Settings(BaseSettings):
         default="", description="for patients without an e-mail"
     )
 
+    telegram_bot_token: str = Field(default="", description="empty: no Telegram")
+    telegram_bot_name: str = Field(
+        default="", pattern=r"^[0-9A-Za-z_]*$", description="without the @"
+    )
+    telegram_api_url: str = Field(
+        default="https://api.telegram.org", pattern=r"^https?://[^/?#]+[^?#]*[^/?#]$"
+    )
+    telegram_webhook_secret: str = Field(
+        default="",
+        pattern=r"^[0-9A-Za-z_-]{0,256}$",
+        description="empty: the bot asks for updates and the route is shut",
+    )
+
     files_dir: Path = Field(default=Path(), description="DATA_DIR/files")
     max_upload_bytes: int = 10_000_000
 

@@ -22,6 +22,15 @@ class Topic(StrEnum):
     CALL = "call"
     DOCTOR = "doctor"
     PRESENCE = "presence"
+    # Of a call: something was said, read or is being written, a notice got further.
+    CHAT = "chat"
+    CHAT_READ = "chat_read"
+    TYPING_PATIENT = "typing_patient"
+    TYPING_DOCTOR = "typing_doctor"
+    TYPING_DISPATCHER = "typing_dispatcher"
+    NOTICE = "notice"
+    # Of a message: it was hidden.
+    CHAT_HIDDEN = "chat_hidden"
 
 
 async def announce(session: AsyncSession, topic: Topic, row_id: uuid.UUID) -> None:

@@ -87,6 +87,13 @@ class Permission(StrEnum):
     LEDGER_READ = "ledger.read"
     RECON_READ = "recon.read"
     RECON_RESOLVE = "recon.resolve"
+    CHAT_READ = "chat.read"
+    CHAT_WRITE = "chat.write"
+    CHAT_HIDE = "chat.hide"
+    QUICK_REPLY_EDIT = "quick_reply.edit"
+    TELEGRAM_OWN = "telegram.own"
+    TELEGRAM_CONTENT_EDIT = "telegram_content.edit"
+    NOTICE_OWN = "notification.own"
     CONSOLE_USE = "console.use"
     MAINTENANCE = "maintenance"
 
@@ -160,6 +167,13 @@ GRANTED: Mapping[Permission, frozenset[Role]] = {
     Permission.LEDGER_READ: frozenset({FINANCE}),
     Permission.RECON_READ: frozenset({FINANCE, ADMIN}),
     Permission.RECON_RESOLVE: frozenset({FINANCE, ADMIN}),
+    Permission.CHAT_READ: frozenset({P, D, DISPATCHER}),
+    Permission.CHAT_WRITE: frozenset({P, D, DISPATCHER}),
+    Permission.CHAT_HIDE: frozenset({DISPATCHER}),
+    Permission.QUICK_REPLY_EDIT: frozenset({DISPATCHER, ADMIN}),
+    Permission.TELEGRAM_OWN: frozenset({P, D}),
+    Permission.TELEGRAM_CONTENT_EDIT: frozenset({ADMIN}),
+    Permission.NOTICE_OWN: frozenset({P, D, C}),
     Permission.CONSOLE_USE: frozenset({DISPATCHER, CURATOR, FINANCE, ADMIN}),
     Permission.MAINTENANCE: frozenset({SYSTEM}),
 }

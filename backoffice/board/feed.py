@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.board import paint, reading
@@ -39,6 +38,7 @@ KEPT_SECONDS = 2.0
 # Pages count what is closed before their eyes; this is only where they start from.
 COUNTS_SECONDS = 10.0
 CLOSED = frozenset({"completed", "cancelled"})
+DRAWN = frozenset({Topic.CALL, Topic.DOCTOR, Topic.PRESENCE})
 BYE = b"event: bye\ndata: 1\n\n"
 
 
@@ -78,9 +78,9 @@ def event(kind: str, data: Any) -> bytes:
 class Feed:
     """Reads what changed and hands it to the open boards of this process."""
 
-    def __init__(self, sessions: Sessions, url: URL) -> None:
+    def __init__(self, sessions: Sessions, listener: Listener) -> None:
         self._sessions = sessions
-        self.listener = Listener(url)
+        self.listener = listener
         self.clients: set[Client] = set()
         self._changed: dict[Topic, set[uuid.UUID]] = {topic: set() for topic in Topic}
         self._news = asyncio.Event()
@@ -94,11 +94,10 @@ class Feed:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Listen, beat and redraw in the background."""
+        """Hear, beat and redraw in the background; whoever calls keeps the ear open."""
         forget = self.listener.subscribe(self._hear)
         tasks = [
-            asyncio.create_task(work())
-            for work in (self.listener.run, self._tell_changes, self._beat)
+            asyncio.create_task(work()) for work in (self._tell_changes, self._beat)
         ]
         try:
             yield
@@ -164,10 +163,13 @@ class Feed:
             return await asyncio.to_thread(paint.snapshot, facts)
 
     def _hear(self, topic: Topic | None, row_id: uuid.UUID | None) -> None:
-        self._generation += 1
         if topic is None or row_id is None:
+            self._generation += 1
             self._send("reset", 1)
             return
+        if topic not in DRAWN:
+            return
+        self._generation += 1
         self._changed[topic].add(row_id)
         self._news.set()
 

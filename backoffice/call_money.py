@@ -11,10 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from backoffice import cells, formats, money_words, refund_form, refund_panel
 from backoffice.command_calls import Call
-from backoffice.commands import Done, command, sentence
+from backoffice.commands import Done, command
 from backoffice.new_call_form import Typed
 from backoffice.pages import Page, page, staff_of
 from backoffice.provider_words import OUTCOMES, source, status
+from backoffice.refused_forms import refused
 from models.booking_words import ExtraConsent
 from models.refund import Destination, RefundReason, Split
 from services import compensations, extras, money_reads, refunds
@@ -100,10 +101,8 @@ class CallMoneyPage(Page):
 
     async def form(self, request: Request, call: Call, error: DomainError) -> Response:
         """Draw the card again, with what was typed and why it was refused."""
-        found = error.facts.get("errors", [])
-        wrong = {each["field"]: each["message"] for each in found}
         verb = request.url.path.rpartition("/")[2]
-        typed = {verb: Typed(call.fields, wrong, sentence(error))}
+        typed = {verb: refused(call, error)}
         row_id = call.id("pk")
         if verb == "compensate":
             return await self._draw(request, row_id, "", typed)

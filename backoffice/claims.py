@@ -11,9 +11,9 @@ from starlette.responses import Response
 from backoffice import forms, refund_form, refund_panel
 from backoffice.call_money import helpers
 from backoffice.command_calls import Call
-from backoffice.commands import Done, command, sentence
-from backoffice.new_call_form import Typed
+from backoffice.commands import Done, command
 from backoffice.pages import Page, page
+from backoffice.refused_forms import refused
 from models.refund import ClaimStatus, Destination, RefundReason, Split
 from services import money_reads, refund_claims
 from services.edges import in_transaction
@@ -46,11 +46,7 @@ class ClaimPage(Page):
         error: DomainError | None = None,
     ) -> Response:
         """Draw the claim; what was typed and refused stands there again."""
-        found = error.facts.get("errors", []) if error else []
-        wrong = {each["field"]: each["message"] for each in found}
-        typed = Typed(
-            call.fields if call else {}, wrong, sentence(error) if error else ""
-        )
+        typed = refused(call, error)
         call = call or Call(request, {})
 
         async def read(session: AsyncSession) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from backoffice import formats, forms
 from backoffice.command_calls import Call
-from backoffice.commands import Done, command, sentence
+from backoffice.commands import Done, command
 from backoffice.new_call_form import Typed
 from backoffice.pages import Page, page
+from backoffice.refused_forms import refused
 from models.refund import Rule
 from services import refund_policies, staff_names
 from services.edges import in_transaction
@@ -54,10 +55,7 @@ class RefundPolicyPage(Page):
         error: DomainError | None = None,
     ) -> Response:
         """Draw the page; what was typed and refused stands there again."""
-        found = error.facts.get("errors", []) if error else []
-        wrong = {each["field"]: each["message"] for each in found}
-        notice = sentence(error) if error else ""
-        typed = Typed(call.fields if call else {}, wrong, notice)
+        typed = refused(call, error)
         actor = Call(request, {}).actor
 
         async def read(session: AsyncSession) -> dict[str, Any]:

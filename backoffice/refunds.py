@@ -9,10 +9,10 @@ from starlette.responses import Response
 from backoffice import formats, refund_form, refund_panel
 from backoffice.call_money import helpers
 from backoffice.command_calls import Call
-from backoffice.commands import Done, command, sentence
+from backoffice.commands import Done, command
 from backoffice.forms import roubles_text
-from backoffice.new_call_form import Typed
 from backoffice.pages import Page, page
+from backoffice.refused_forms import refused
 from models.refund import Destination, RefundStatus, Refusal, Split
 from services import refund_reads, refunds
 from services.edges import in_transaction
@@ -46,11 +46,7 @@ class RefundPage(Page):
         error: DomainError | None = None,
     ) -> Response:
         """Draw the refund; what was typed and refused stands there again."""
-        found = error.facts.get("errors", []) if error else []
-        wrong = {each["field"]: each["message"] for each in found}
-        typed = Typed(
-            call.fields if call else {}, wrong, sentence(error) if error else ""
-        )
+        typed = refused(call, error)
         call = call or Call(request, {})
         view = await in_transaction(
             request.app.state.sessions,

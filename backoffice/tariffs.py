@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from backoffice import forms
 from backoffice.command_calls import Call
-from backoffice.commands import Done, command, sentence
-from backoffice.new_call_form import Typed
+from backoffice.commands import Done, command
 from backoffice.pages import Page, page
 from backoffice.payouts import moment
+from backoffice.refused_forms import refused
 from models import Tariff
 from services import tariff_reads, tariffs
 from services.edges import in_transaction
@@ -56,10 +56,7 @@ class TariffsPage(Page):
         error: DomainError | None = None,
     ) -> Response:
         """Draw the page; what was typed and refused stands there again."""
-        found = error.facts.get("errors", []) if error else []
-        wrong = {each["field"]: each["message"] for each in found}
-        notice = sentence(error) if error else ""
-        typed = Typed(call.fields if call else {}, wrong, notice)
+        typed = refused(call, error)
         actor = Call(request, {}).actor
         seen = await in_transaction(
             request.app.state.sessions,

@@ -1,0 +1,81 @@
+"""Messages through the Bot API of Telegram.
+
+Source: the Bot API's descriptions of sendMessage, sendPhoto and of errors: `ok`,
+`error_code`, `description`, and `parameters.retry_after` with 429. 403 is a person
+who blocked the bot, 400 a message or a chat that will never do.
+"""
+
+import json
+from typing import Any
+
+import httpx
+
+from services.config import Settings
+from services.gateways import NotConfigured, Undelivered
+from services.telegram_buttons import Button, TelegramMessage
+
+SECONDS = 10.0
+LONGEST_TEXT, LONGEST_CAPTION = 4096, 1024
+REFUSALS = frozenset({400, 403})
+
+
+async def send(settings: Settings, chat_id: str, message: TelegramMessage) -> str:
+    """Send one message to a chat and give Telegram's number of it.
+
+    Raises NotConfigured without a bot, Undelivered when it did not get through. The
+    token is a part of the address, so no address is ever put into an error.
+    """
+    if not settings.telegram_bot_token:
+        raise NotConfigured
+    method, fields, files = _request(chat_id, message)
+    base = f"{settings.telegram_api_url}/bot{settings.telegram_bot_token}"
+    try:
+        async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as client:
+            answer = await client.post(f"{base}/{method}", data=fields, files=files)
+        body = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise Undelivered(f"Telegram: {type(error).__name__}") from None
+    return _judge(answer.status_code, body)
+
+
+def _request(
+    chat_id: str, message: TelegramMessage
+) -> tuple[str, dict[str, str], dict[str, Any] | None]:
+    fields = {"chat_id": chat_id}
+    if message.buttons:
+        fields["reply_markup"] = json.dumps(_keyboard(message))
+    if message.photo is None:
+        return "sendMessage", fields | {"text": message.text[:LONGEST_TEXT]}, None
+    fields["caption"] = message.text[:LONGEST_CAPTION]
+    return "sendPhoto", fields, {"photo": (message.photo_name, message.photo)}
+
+
+def _keyboard(message: TelegramMessage) -> dict[str, Any]:
+    return {
+        "inline_keyboard": [[_key(each) for each in row] for row in message.buttons]
+    }
+
+
+def _key(button: Button) -> dict[str, str]:
+    if button.url is not None:
+        return {"text": button.text, "url": button.url}
+    return {"text": button.text, "callback_data": button.data or ""}
+
+
+def _judge(status: int, body: Any) -> str:
+    """Read the answer; its text may name the chat, so only the code is kept."""
+    if not isinstance(body, dict):
+        raise Undelivered(f"Telegram: HTTP {status}")
+    if body.get("ok") is True:
+        return str(_dict(body.get("result")).get("message_id", ""))
+    code = body.get("error_code", status)
+    wait = _dict(body.get("parameters")).get("retry_after")
+    raise Undelivered(
+        f"Telegram: {code}",
+        refused=code in REFUSALS,
+        retry_after=wait if isinstance(wait, int) else None,
+    )
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -27,6 +27,7 @@ from services.errors import (
 from services.files import StoredFile, Taken
 from services.inputs import Prose, wrong
 from services.permissions import Permission, demand
+from services.sensitive_reads import journal_read
 
 Text = Annotated[Prose, StringConstraints(max_length=4000)]
 ClientId = Annotated[
@@ -52,8 +53,9 @@ SELECT count(*) AS hits,
 _MARK = """
 INSERT INTO message_read AS known (id, booking_id, role, user_id, up_to_seq)
 SELECT gen_random_uuid(), %(booking_id)s, %(role)s, %(user_id)s,
-       least(%(up_to_seq)s, coalesce((SELECT max(seq) FROM message
-                                      WHERE booking_id = %(booking_id)s), 0))
+       greatest(0, least(%(up_to_seq)s,
+                         coalesce((SELECT max(seq) FROM message
+                                   WHERE booking_id = %(booking_id)s), 0)))
 ON CONFLICT (booking_id, role, user_id) DO UPDATE
    SET up_to_seq = excluded.up_to_seq
  WHERE known.up_to_seq < excluded.up_to_seq
@@ -156,6 +158,8 @@ async def picture(
     hidden = found.hidden_at is not None and actor.acting_as is not Role.DISPATCHER
     if found.media_type is None or hidden:
         raise NotFound
+    if actor.acting_as is Role.DISPATCHER:
+        await journal_read(session, actor, "booking", booking_id, "chat")
     content = await files.open_file(found.storage_name)
     return StoredFile(found.file_name or "", found.media_type, 1, content)
 

@@ -73,20 +73,27 @@ async def history(
     room = await chat_rooms.enter(session, actor, booking_id)
     if actor.acting_as is Role.DISPATCHER:
         await journal_read(session, actor, "booking", booking_id, "chat")
-    said = await said_since(session, booking_id, after_seq, limit)
+    since = room.since(actor.acting_as)
+    said = await said_since(session, booking_id, after_seq, limit, since)
     return lines(room, actor.acting_as, said, actor.user_id)
 
 
 async def said_since(
-    session: AsyncSession, booking_id: uuid.UUID, after_seq: int, limit: int = AT_MOST
+    session: AsyncSession,
+    booking_id: uuid.UUID,
+    after_seq: int,
+    limit: int = AT_MOST,
+    since: datetime | None = None,
 ) -> Sequence[Said]:
-    """Read what was said after a number, with the people it names."""
+    """Read what was said after a number and a moment, with the people it names."""
     query = (
         select(Message)
         .where(col(Message.booking_id) == booking_id, col(Message.seq) > after_seq)
         .order_by(col(Message.seq))
         .limit(limit)
     )
+    if since is not None:
+        query = query.where(col(Message.created_at) >= since)
     return await with_names(session, (await session.exec(query)).all())
 
 
@@ -121,8 +128,9 @@ def lines(
 
 async def unread(session: AsyncSession, actor: Actor, booking_id: uuid.UUID) -> Unread:
     """Count what this side has not read of what the others wrote."""
-    await chat_rooms.enter(session, actor, booking_id)
-    row: Any = await direct.fetch_one(session, _UNREAD, side_of(actor, booking_id))
+    room = await chat_rooms.enter(session, actor, booking_id)
+    values = {**side_of(actor, booking_id), "since": room.since(actor.acting_as)}
+    row: Any = await direct.fetch_one(session, _UNREAD, values)
     return Unread(row.unread, row.up_to_seq, row.last_seq)
 
 
@@ -148,7 +156,10 @@ SELECT mark.up_to_seq,
        (SELECT count(*) FROM message m
          WHERE m.booking_id = %(booking_id)s AND m.seq > mark.up_to_seq
            AND m.kind <> 'system' AND m.hidden_at IS NULL
-           AND m.sender_role <> %(role)s) AS unread
+           AND (m.sender_role <> %(role)s OR %(role)s = 'doctor'
+                AND m.sender_id <> CAST(%(user_id)s AS uuid))
+           AND m.created_at >= coalesce(CAST(%(since)s AS timestamptz), '-infinity')
+       ) AS unread
   FROM mark
 """
 
@@ -169,7 +180,7 @@ def _line(room: Room, role: Role, said: Said, reader_id: uuid.UUID) -> Line:
         seq=message.seq,
         kind=message.kind,
         role=message.sender_role,
-        sender_id=message.sender_id,
+        sender_id=_sender_id(room, role, message),
         name=_name(room, role, said),
         text=_text(said) if shown else gettext("This message is hidden."),
         hidden=hidden,
@@ -179,6 +190,12 @@ def _line(room: Room, role: Role, said: Said, reader_id: uuid.UUID) -> Line:
         media_type=message.media_type if image else None,
         size_bytes=message.size_bytes if image else None,
     )
+
+
+def _sender_id(room: Room, role: Role, message: Message) -> uuid.UUID | None:
+    """Whoever knows no name yet does not recognise the patient by their id either."""
+    nameless = message.sender_role is Role.PATIENT and room.hides_names(role)
+    return None if nameless else message.sender_id
 
 
 def _text(said: Said) -> str:
@@ -193,7 +210,7 @@ def _name(room: Room, role: Role, said: Said) -> str:
     """Staff read everybody's name; others know a dispatcher only as such."""
     message = said.message
     if said.sender is None:
-        return "" if message.kind is MessageKind.SYSTEM else "—"
+        return ""
     if role is Role.DISPATCHER:
         return said.sender.short_name
     if message.sender_role is Role.DISPATCHER:

@@ -6,7 +6,7 @@ nobody's name. Dispatchers stand in every conversation but that of a call of the
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,8 @@ from services.actor import Actor, Via
 from services.errors import Forbidden, NotFound
 from services.permissions import Permission, demand
 
-_ROOM = """
+# All calls; of how many, whoever uses it says behind it.
+ROOMS = """
 SELECT b.id, b.number, b.status, b.patient_id, b.source, b.completed_at,
        coalesce(b.completed_at, b.cancelled_at) AS ended_at, a.doctor_id,
        a.assigned_at, app_now() AS now,
@@ -30,10 +31,11 @@ SELECT b.id, b.number, b.status, b.patient_id, b.source, b.completed_at,
   FROM booking b
   LEFT JOIN assignment a ON a.booking_id = b.id
        AND (a.released_at IS NULL OR a.outcome = 'completed')
- WHERE b.id = %(id)s
 """
-# The sender's row of the call, so that numbers are given one at a time.
-_LOCKED = _ROOM + " FOR NO KEY UPDATE OF b"
+_ROOM = ROOMS + " WHERE b.id = %(id)s"
+# A statement of its own: the one that waits for the row would go on with what it read
+# of the visit before it waited, and let a doctor in who has lost the call meanwhile.
+_LOCK = "SELECT FROM booking WHERE id = %(id)s FOR NO KEY UPDATE"
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,23 @@ async def load(
 
     Raises NotFound where there is no such call.
     """
-    values = {
-        "id": booking_id,
-        "key": settings.DOCTOR_ACCESS_HOURS,
-        "hours": settings.DEFINITIONS[settings.DOCTOR_ACCESS_HOURS].default,
-    }
-    row: Any = await direct.fetch_one(session, _LOCKED if lock else _ROOM, values)
+    values = {"id": booking_id, **access()}
+    if lock:
+        await direct.fetch_one(session, _LOCK, values)
+    row: Any = await direct.fetch_one(session, _ROOM, values)
     if row is None:
         raise NotFound
+    return filled(row)
+
+
+def access() -> Mapping[str, Any]:
+    """Give the values that `ROOMS` asks for: how long a doctor may look back."""
+    key = settings.DOCTOR_ACCESS_HOURS
+    return {"key": key, "hours": settings.DEFINITIONS[key].default}
+
+
+def filled(row: Any) -> Room:
+    """Make the room of a row that `ROOMS` gave."""
     return Room(
         row.id,
         row.number,

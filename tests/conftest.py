@@ -22,6 +22,7 @@ from services.config import Profile, Settings, use_settings
 from services.database import Sessions, make_engine, make_sessions
 from services.embedded_postgres import EmbeddedPostgres
 from tests.paying import paid_through
+from tests.telegram_server import served_telegram, telegram  # noqa: F401
 from tests.yookassa_server import YooKassa, yookassa
 
 ROOT = Path(__file__).parent

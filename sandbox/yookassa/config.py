@@ -68,12 +68,10 @@ def _is_own(address: IPv4Address | IPv6Address) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def demand_no_production() -> None:
-    """Real patients must never pay into an emulator."""
+def demand_no_production(what: str = "The local YooKassa") -> None:
+    """Real patients must never pay into an emulator, nor write to one."""
     if os.environ.get("TOT_PROFILE", "").strip().lower() == "production":
-        raise SystemExit(
-            "The local YooKassa does not start with TOT_PROFILE=production."
-        )
+        raise SystemExit(f"{what} does not start with TOT_PROFILE=production.")
 
 
 def from_environment(webhook_url: str = "", state: str = "") -> Config:

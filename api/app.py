@@ -35,6 +35,7 @@ from api import (
     refund_requests,
     rights,
     sign_ins,
+    telegram_link,
     uploads,
     verifications,
     visits,
@@ -78,6 +79,7 @@ ROUTERS: Sequence[APIRouter] = (
     webhooks.router,
     refund_requests.router,
     withdrawals.router,
+    telegram_link.router,
 )
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 

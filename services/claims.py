@@ -22,7 +22,7 @@ from models import (
     RoleGrant,
     User,
 )
-from services import audit, ledger, live, postings
+from services import audit, ledger, live, postings, telegram_links
 from services.actor import Actor
 from services.errors import AccountExists, OpenObligations
 
@@ -67,6 +67,9 @@ async def take_over(
     query = query.execution_options(populate_existing=True)
     old = (await session.exec(query.with_for_update())).one_or_none()
     claimer.claimed_phone = None
+    if claimer.phone not in {None, phone}:
+        # Whoever holds the new number links their chat anew.
+        await telegram_links.end(session, actor, claimer.id, "phone_changed")
     if old is not None:
         if any((old.password_hash, old.email, old.blocked_at)):
             raise AccountExists

@@ -11,7 +11,15 @@ from models import Assignment, Booking, User
 from models.booking import ACTIVE
 from models.notification import NotificationChannel
 from models.role_grant import STAFF_ROLES, Role
-from services import anonymising, audit, live, open_money, passwords, roles
+from services import (
+    anonymising,
+    audit,
+    live,
+    open_money,
+    passwords,
+    roles,
+    telegram_links,
+)
 from services.actor import Actor
 from services.callers import Caller
 from services.eligibility import lock_doctors
@@ -94,6 +102,8 @@ async def demand_free(session: AsyncSession, ids: Sequence[uuid.UUID]) -> None:
 
 async def forget(session: AsyncSession, actor: Actor, ids: Sequence[uuid.UUID]) -> None:
     """Empty locked accounts that nothing is open for, with a line in the journal."""
+    for each in ids:
+        await telegram_links.end(session, actor, each, "erased")
     await anonymising.empty(
         session,
         ids,

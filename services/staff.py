@@ -22,6 +22,7 @@ from services import (
     refresh_tokens,
     roles,
     staff_sessions,
+    telegram_links,
 )
 from services.actor import Actor
 from services.errors import Forbidden, NotFound, OpenObligations, ValidationFailed
@@ -162,6 +163,7 @@ async def block(
     numbers = [booking.label for booking in lost]
     facts = {"reason": reason, "unassigned": numbers}
     audit.record(session, actor, "user.blocked", "user", user_id, **facts)
+    await telegram_links.end(session, actor, user_id, "blocked")
     return lost
 
 

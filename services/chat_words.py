@@ -8,9 +8,11 @@ from services.i18n import Lazy, gettext
 
 # Patients and doctors read these: no reason and no name of staff stands in them.
 TOLD: Mapping[str, Lazy] = {
-    Verb.ASSIGN: Lazy("The call is given to doctor {doctor}."),
-    Verb.REASSIGN: Lazy("The call is given to another doctor: {doctor}."),
+    Verb.ASSIGN: Lazy("Doctor {doctor} is asked to take the call."),
+    Verb.REASSIGN: Lazy("Another doctor, {doctor}, is asked to take the call."),
     Verb.UNASSIGN: Lazy("The call waits for a doctor again."),
+    Verb.HAND_TO_CLINIC: Lazy("The call waits for a doctor again."),
+    Verb.TAKE_BACK: Lazy("The call waits for a doctor again."),
     Verb.DECLINE: Lazy("The doctor cannot come. We are looking for another one."),
     Verb.ACCEPT: Lazy("Doctor {doctor} has accepted the call."),
     Verb.DEPART: Lazy("Doctor {doctor} is on the way."),
@@ -18,11 +20,13 @@ TOLD: Mapping[str, Lazy] = {
     Verb.COMPLETE: Lazy("The visit is over."),
     Verb.CANCEL: Lazy("The call is cancelled."),
 }
+# Told only where a doctor comes or goes by it.
+_WITH_DOCTOR = frozenset({Verb.REASSIGN, Verb.HAND_TO_CLINIC, Verb.TAKE_BACK})
 
 
 def is_told(event: str, data: Mapping[str, Any]) -> bool:
     """Tell whether the step is one that the conversation mentions."""
-    return event in TOLD and (event != Verb.REASSIGN or "doctor_id" in data)
+    return event in TOLD and (event not in _WITH_DOCTOR or "doctor_id" in data)
 
 
 def sentence(event: str, doctor: str | None) -> str:

@@ -1,5 +1,5 @@
 """The outside world of the demo: mail and SMS that can be read on a page, a provider
-of identities, and a local YooKassa under /yookassa.
+of identities, a local YooKassa under /yookassa, and a local Telegram under /telegram.
 
     python -m sandbox.outside --port 8001 --smtp-port 8002
 
@@ -22,6 +22,8 @@ from starlette.routing import Route
 from sandbox.inbox import Inbox, Message
 from sandbox.mail_server import mail_server
 from sandbox.oidc_provider import OidcProvider
+from sandbox.telegram.app import Telegram
+from sandbox.telegram.config import from_environment as telegram_config
 from sandbox.yookassa.app import Emulator
 from sandbox.yookassa.config import Config, from_environment
 from sandbox.yookassa.connections import Breakable
@@ -46,6 +48,7 @@ class Outside:
     def __init__(self, yookassa: Config | None = None) -> None:
         self.mail, self.sms = Inbox(), Inbox()
         self.yookassa = Emulator(yookassa or from_environment())
+        self.telegram = Telegram(telegram_config())
         self.identities = OidcProvider(OIDC_CLIENT, OIDC_SECRET, OIDC_EXAMPLE)
 
     async def read(self, request: Request) -> Response:
@@ -75,7 +78,7 @@ class Outside:
 
     @asynccontextmanager
     async def living(self, _: Starlette) -> AsyncIterator[None]:
-        async with self.yookassa.living():
+        async with self.yookassa.living(), self.telegram.living():
             yield
 
     def application(self) -> Starlette:
@@ -86,6 +89,7 @@ class Outside:
                 Route("/sms/send", self.send_sms, methods=["POST"]),
                 *self.identities.routes(),
                 self.yookassa.mount(),
+                self.telegram.mount(),
             ],
             lifespan=self.living,
         )

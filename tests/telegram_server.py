@@ -188,7 +188,7 @@ class Telegram:
                 return found
             left = deadline - time.monotonic()
             assert left > 0, f"waited {seconds} s for {what()}"
-            self.ctl("GET", f"view?version={version}&wait={min(left, 5)}")
+            self.ctl("GET", f"view?version={version}&wait={min(left, 0.5)}")
 
     def flood(self, chat_id: int = 0, seconds: int = 5, times: int = 1) -> None:
         """Tell the next sends to a chat (0: any) to wait."""

@@ -1,5 +1,6 @@
 """The API as a part of the application: its routes, its door and its document."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +18,8 @@ from api import (
     addresses,
     auth,
     bookings,
+    chat,
+    chat_socket,
     clinic,
     consents,
     contacts,
@@ -57,6 +60,7 @@ ROUTERS: Sequence[APIRouter] = (
     accounts.router,
     addresses.router,
     bookings.router,
+    chat.router,
     visits.router,
     duty.router,
     doctors.router,
@@ -81,6 +85,7 @@ ROUTERS: Sequence[APIRouter] = (
     withdrawals.router,
     telegram_link.router,
 )
+LARGER = re.compile(f"POST ({re.escape(documents.PREFIX)}|{chat.LARGER})")
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]
 
 
@@ -89,6 +94,7 @@ def install_api(app: FastAPI, settings: Settings) -> None:
     for router in ROUTERS:
         # Included as they are: FastAPI walks included routers anew at each request.
         app.router.routes.extend(router.routes)
+    app.router.routes.append(chat_socket.route)
     for kind in (DomainError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, problems.handle)
     app.user_middleware += _middleware(settings)
@@ -96,10 +102,15 @@ def install_api(app: FastAPI, settings: Settings) -> None:
 
 
 def _middleware(settings: Settings) -> list[Middleware]:
-    # A file and the parts around it; every other body stays small.
-    larger = {("POST", documents.PREFIX): settings.max_upload_bytes + uploads.AROUND}
-    most, signed = settings.max_body_bytes, partial(_signed, settings)
-    layers = [Middleware(Front, max_body_bytes=most, larger=larger, signed=signed)]
+    front = Middleware(
+        Front,
+        max_body_bytes=settings.max_body_bytes,
+        larger=LARGER,
+        # A file and the parts around it; every other body stays small.
+        most_of_larger=settings.max_upload_bytes + uploads.AROUND,
+        signed=partial(_signed, settings),
+    )
+    layers = [front]
     if settings.cors_origins:
         cors = Middleware(
             CORSMiddleware,

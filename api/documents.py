@@ -10,13 +10,12 @@ from starlette.responses import Response
 
 from api import uploads
 from api.deps import Credentials, CurrentUser, SessionDep, current_caller
-from api.field_errors import field_errors
+from api.field_errors import malformed
 from api.problems import problems
 from api.routing import router as make_router
 from api.schemas.documents import UPLOAD_FORM, DocumentAnswer, DocumentBody
 from services import documents, file_names, files, rate_limits
 from services.edges import in_transaction, transaction
-from services.errors import ValidationFailed
 from services.files import Taken
 from services.inputs import wrong
 
@@ -65,8 +64,7 @@ async def _checked(request: Request) -> tuple[DocumentBody, uploads.Parts]:
         filled = {name: value for name, value in parts.fields.items() if value}
         return DocumentBody.model_validate(filled), parts
     except ValidationError as error:
-        found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
-        raise ValidationFailed(errors=field_errors(found)) from None
+        raise malformed(error) from None
 
 
 Upload = Annotated[tuple[DocumentBody, Taken], Depends(cleaned_upload)]

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
+from services.errors import ValidationFailed
 from services.i18n import Lazy, gettext
 
 # Kinds of pydantic's complaints with our sentence for each.
@@ -64,3 +67,9 @@ def _message(found: Any) -> str:
         # Our own validators have spoken already, in the caller's language.
         return str(context["error"])
     return gettext(SENTENCES.get(kind, OTHERWISE), **context)
+
+
+def malformed(error: ValidationError) -> ValidationFailed:
+    """Say what is wrong about a body that the route has read by itself."""
+    found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+    return ValidationFailed(errors=field_errors(found))

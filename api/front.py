@@ -4,7 +4,7 @@ One plain ASGI layer, because every layer costs each request.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,13 +33,14 @@ class Front:
         self,
         app: ASGIApp,
         max_body_bytes: int,
-        larger: Mapping[tuple[str, str], int] | None = None,
+        larger: re.Pattern[str] | None = None,
+        most_of_larger: int = 0,
         signed: Callable[[Headers], bool] = lambda _: False,
     ) -> None:
         self.app = app
         self.most = max_body_bytes
-        # The few routes, by method and path, that take more from those signed in.
-        self.larger = larger or {}
+        # The few routes that take a file, and so more, from those signed in.
+        self.larger, self.most_of_larger = larger, most_of_larger
         self.signed = signed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,8 +63,11 @@ class Front:
         await self.app(scope, replay, send)
 
     def _most(self, scope: Scope, headers: Headers) -> int:
-        most = self.larger.get((scope.get("method", ""), scope["path"]))
-        return self.most if most is None or not self.signed(headers) else most
+        place = f"{scope.get('method')} {scope['path']}"
+        if self.larger is None or not self.larger.fullmatch(place):
+            return self.most
+        parts = headers.get("content-type", "").lower().startswith("multipart/")
+        return self.most_of_larger if parts and self.signed(headers) else self.most
 
 
 async def _read(headers: Headers, receive: Receive, most: int) -> bytes:
@@ -87,12 +91,13 @@ async def _read(headers: Headers, receive: Receive, most: int) -> bytes:
 
 def _speak(accepted: str | None) -> bool:
     """Speak the first language that is both asked for and known."""
-    locale = _first_known(accepted) if accepted else None
+    locale = first_known(accepted) if accepted else None
     i18n.set_locale(locale or i18n.DEFAULT_LOCALE)
     return locale is not None
 
 
-def _first_known(accepted: str) -> str | None:
+def first_known(accepted: str) -> str | None:
+    """Name the language that is wished for most among those that are known."""
     wishes: list[tuple[float, str]] = []
     for each in accepted[:200].split(","):
         tag, _, weight = each.strip().partition(";q=")

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from api.app import install_api
+from api.chat_hub import ChatHub
 from backoffice import assets, invitation_page, payment_return_page, reset_page
 from backoffice.board.feed import Feed
 from backoffice.console import STATIC, Console
@@ -31,6 +32,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(app.state.engine.dispose)
         await stack.enter_async_context(_listening(app.state.listener))
         await stack.enter_async_context(app.state.board_feed.running())
+        await stack.enter_async_context(app.state.chat_hub.running())
         _settle_memory()
         yield
 
@@ -78,6 +80,7 @@ def create_app(
     app.state.engine = make_engine(url, settings)
     app.state.sessions = make_sessions(app.state.engine)
     app.state.listener = Listener(app.state.engine.url)
+    app.state.chat_hub = ChatHub(app.state.sessions, app.state.listener)
     app.state.board_feed = Feed(app.state.sessions, app.state.listener)
     files = GZipMiddleware(StaticFiles(directory=STATIC), compresslevel=6)
     app.mount(assets.folder(), files)

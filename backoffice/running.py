@@ -4,9 +4,10 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from rich.progress import Progress
@@ -68,6 +69,17 @@ def serve(settings: Settings, *, worker: bool, log_file: Path | None = None) -> 
             child.stop()
 
 
+# The protocol is named, for one of the others is on its way out of its library. A
+# compressed frame would cost memory for each socket and could hide a large one.
+SOCKETS: Mapping[str, Any] = {
+    "ws": "websockets-sansio",
+    "ws_max_size": 16_384,
+    "ws_ping_interval": 20.0,
+    "ws_ping_timeout": 20.0,
+    "ws_per_message_deflate": False,
+}
+
+
 class Server(uvicorn.Server):
     """Ends the streams of open boards first, or each stop would wait for them."""
 
@@ -94,7 +106,7 @@ def run_app(settings: Settings, log_file: Path | None = None) -> int:
             proxy_headers=False,
             timeout_graceful_shutdown=3,
             timeout_keep_alive=30,
-            ws_max_size=16_384,
+            **SOCKETS,
         )
     )
     server.run()

@@ -126,6 +126,13 @@ def lines(
     ]
 
 
+async def line_of(session: AsyncSession, actor: Actor, message: Message) -> Line:
+    """Show a message to whoever has just written it."""
+    room = await chat_rooms.load(session, message.booking_id)
+    said = await with_names(session, [message])
+    return lines(room, actor.acting_as, said, actor.user_id)[0]
+
+
 async def unread(session: AsyncSession, actor: Actor, booking_id: uuid.UUID) -> Unread:
     """Count what this side has not read of what the others wrote."""
     room = await chat_rooms.enter(session, actor, booking_id)

@@ -9,6 +9,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Message
 from models.base import uuid7
+from models.message import MessageKind
+from models.role_grant import Role
 from services import chat_words, direct, live
 from services.actor import Actor
 
@@ -51,7 +53,13 @@ async def append(
     given |= {"id": uuid7(), "booking_id": booking_id, "data": Jsonb(given["data"])}
     row: Any = await direct.fetch_one(session, _ADD, given)
     await live.announce(session, live.Topic.CHAT, booking_id)
-    return direct.filled(Message, row._asdict())
+    return filled(row._asdict())
+
+
+def filled(row: Mapping[str, Any]) -> Message:
+    """Make the message of a row that SQL gave."""
+    words = {"kind": MessageKind(row["kind"]), "sender_role": Role(row["sender_role"])}
+    return direct.filled(Message, {**row, **words})
 
 
 async def tell(

@@ -227,6 +227,12 @@ class Settings(BaseSettings):
         return (self.base_url or "").startswith("https://")
 
     @property
+    def origin(self) -> str:
+        """Where our own pages come from, as browsers tell it."""
+        scheme, _, rest = (self.base_url or "").partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}".lower()
+
+    @property
     def clock_may_move(self) -> bool:
         """Only the demo and tests may set the database's clock ahead."""
         return self.profile in {Profile.DEMO, Profile.TEST}

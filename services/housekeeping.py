@@ -13,6 +13,7 @@ EXPIRED: Mapping[str, str] = {
     # The last message to somebody erased is the last that is known of them.
     "notification": "kind = 'account_erased' AND (sent_at IS NOT NULL"
     " OR created_at < app_now() - interval '7 days')",
+    "chat_ticket": "expires_at < app_now() - interval '1 hour'",
     "staff_session": "coalesce(ended_at, expires_at) < app_now() - interval '30 days'",
 }
 

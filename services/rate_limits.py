@@ -205,6 +205,11 @@ async def reset_letter(session: AsyncSession, contact: str) -> None:
     await hit(session, [*_messages(contact), links])
 
 
+async def chat_ticket(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Limit how often one person opens sockets; a bad network needs many."""
+    await hit(session, [Limit(f"chat ticket:{user_id}", 120, FIVE_MINUTES)])
+
+
 async def upload(session: AsyncSession, user_id: uuid.UUID) -> None:
     """Limit the files that one person has opened here, refused ones too."""
     await hit(session, [Limit(f"upload account:{user_id}", 30, FIVE_MINUTES)])

@@ -5,20 +5,20 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
+def served(app: FastAPI, **options: Any) -> Iterator[str]:
     """Give the base address of the application while it is being served."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        config = uvicorn.Config(
-            app, log_config=None, lifespan="off", proxy_headers=False, loop="asyncio"
-        )
+        settled = {"log_config": None, "lifespan": "off", "loop": "asyncio"}
+        config = uvicorn.Config(app, proxy_headers=False, **(settled | options))
         server = uvicorn.Server(config)
 
         async def serve() -> None:

@@ -16,7 +16,7 @@ from httpx import AsyncClient
 
 from api.app import ROUTERS
 from models.booking import Status
-from services import bookings
+from services import bookings, chat
 from services.database import Sessions
 from services.edges import transaction
 from tests import factories
@@ -48,6 +48,8 @@ AS_DOCTOR, OWN_DOCTOR = "uu ff ++ ff", "uu ff +n ff"
 NO_SUCH_DAY = "uu ff nn ff"
 DOCTORS_PAPER = "uu nn +n nn"
 AS_TELEGRAM = "uu ++ ++ ff"
+# The patient whose call it is, and the doctor who has the visit.
+TALKERS = "uu +n +n ff"
 AS_CLINIC, OWN_CLINIC = "uu ff ff ++", "uu ff ff +n"
 
 TABLE = {
@@ -90,6 +92,12 @@ TABLE = {
     "POST /v1/bookings/{booking_id}/cancel": OWN_PATIENT,
     "GET /v1/bookings/{booking_id}/doctor-position": OWN_PATIENT,
     "POST /v1/bookings/{booking_id}/extra-consent": OWN_PATIENT,
+    "GET /v1/bookings/{booking_id}/messages": TALKERS,
+    "POST /v1/bookings/{booking_id}/messages": TALKERS,
+    "GET /v1/bookings/{booking_id}/messages/{message_id}/file": TALKERS,
+    "POST /v1/bookings/{booking_id}/messages/read": TALKERS,
+    "GET /v1/bookings/{booking_id}/messages/unread": TALKERS,
+    "POST /v1/bookings/{booking_id}/chat-ticket": TALKERS,
     "GET /v1/wallet": AS_PATIENT,
     "GET /v1/wallet/entries": AS_PATIENT,
     "POST /v1/wallet/withdrawal-requests": AS_PATIENT,
@@ -167,6 +175,8 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "PATCH /v1/bookings/{booking_id}": {"version": 1, "symptoms": "Кашель"},
     "POST /v1/bookings/{booking_id}/cancel": {"reason": "Передумали"},
+    "POST /v1/bookings/{booking_id}/messages": {"text": "Здравствуйте"},
+    "POST /v1/bookings/{booking_id}/messages/read": {"up_to_seq": 1},
     "POST /v1/bookings/{booking_id}/payments": {"method": "wallet"},
     "POST /v1/bookings/{booking_id}/refund-requests": {"reason_code": "poor_service"},
     "POST /v1/wallet/withdrawal-requests": {"amount_kopecks": 100},
@@ -198,6 +208,7 @@ class Scene:
     clinic_doctor_id: uuid.UUID
     document_id: uuid.UUID
     payment_id: uuid.UUID
+    message_id: uuid.UUID
     headers: dict[str, dict[str, str]]
 
     def body(self, route: str) -> dict[str, Any] | None:
@@ -235,9 +246,16 @@ async def scene(sessions: Sessions) -> Scene:
         address = await factories.saved_address(session, people["patient"])
         paper = await factories.document(session, people["doctor"])
         payment = await factories.open_payment(session, visit)
+        picture = await chat.send(
+            session,
+            factories.as_patient(people["patient"]),
+            visit.id,
+            None,
+            picture=factories.taken(),
+        )
     headers = {name: await signed_in(sessions, user) for name, user in people.items()}
     headers["nobody"] = {}
-    rows = (visit, handed, address, theirs, paper, payment)
+    rows = (visit, handed, address, theirs, paper, payment, picture)
     return Scene(*(row.id for row in rows), headers)
 
 
@@ -266,6 +284,7 @@ async def test_who_may_use_the_route(
         address_id=scene.address_id,
         document_id=scene.document_id,
         payment_id=scene.payment_id,
+        message_id=scene.message_id,
         path_secret="guessed",
         session_id=factories.nobody(),
         kind="personal_data",

@@ -14,7 +14,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import Message
 from models.message import MessageKind
 from models.role_grant import Role
-from services import audit, chat_reads, chat_rooms, chat_steps, direct, files, live
+from services import (
+    audit,
+    chat_reads,
+    chat_relay,
+    chat_rooms,
+    chat_steps,
+    direct,
+    files,
+    live,
+)
 from services.actor import Actor
 from services.chat_rooms import Room
 from services.errors import (
@@ -98,7 +107,9 @@ async def send(
         values |= await _kept(picture)
     elif not text:
         raise wrong("text")
-    return await chat_steps.append(session, booking_id, values)
+    message = await chat_steps.append(session, booking_id, values)
+    await chat_relay.relay(session, actor, room, message)
+    return message
 
 
 async def mark_read(

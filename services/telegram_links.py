@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import TelegramLink
+from models import Notification, TelegramLink
+from models.notification import NotificationChannel, NotificationStatus
 from models.telegram import LinkState
 from services import audit, clock, rate_limits, roles
 from services.actor import Actor
@@ -226,7 +227,22 @@ async def _end(
     for link in links:
         link.state, link.ended_at, link.end_reason = LinkState.ENDED, now, reason
     await session.flush()
+    if LinkState.LINKED in was:
+        await _turn_away(session, user_id)
     return was
+
+
+async def _turn_away(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """What waits for the chat must not reach it any more: it goes another way."""
+    await session.execute(
+        sa.update(Notification)
+        .where(
+            col(Notification.user_id) == user_id,
+            col(Notification.channel) == NotificationChannel.TELEGRAM,
+            col(Notification.status) == NotificationStatus.QUEUED,
+        )
+        .values(address="")
+    )
 
 
 async def _flush(session: AsyncSession) -> None:

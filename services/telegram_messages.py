@@ -1,19 +1,75 @@
-"""What a notification says in Telegram, written at the moment of sending."""
+"""What a notification says in Telegram, written at the moment of sending.
+
+By then a call may have moved on: the card is drawn as it stands, its buttons are those
+that are legal now, and who lost the right to the call is told nothing.
+"""
+
+import uuid
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Notification
-from services import notification_texts, sealing
+from models.role_grant import Role
+from services import (
+    chat_relay,
+    chat_rooms,
+    notification_texts,
+    sealing,
+    telegram_cards,
+)
+from services.actor import Actor, Via
+from services.errors import NotFound
+from services.i18n import use_locale
 from services.telegram_buttons import Button, TelegramMessage
 
 __all__ = ["Button", "TelegramMessage", "compose"]
 
+# Kinds that come with the card of their call, by who gets them.
+WITH_CARD = {
+    "visit_assigned": Role.DOCTOR,
+    "visit_changed": Role.DOCTOR,
+    "booking_received": Role.PATIENT,
+    "booking_assigned": Role.PATIENT,
+    "booking_moved": Role.PATIENT,
+    "booking_accepted": Role.PATIENT,
+    "booking_declined": Role.PATIENT,
+    "booking_on_the_way": Role.PATIENT,
+    "booking_started": Role.PATIENT,
+    "booking_finished": Role.PATIENT,
+    "booking_cancelled": Role.PATIENT,
+}
+UNREAD = "chat_unread"
 
-async def compose(
-    session: AsyncSession,  # noqa: ARG001 - cards will read their calls
-    row: Notification,
-) -> TelegramMessage | None:
+
+async def compose(session: AsyncSession, row: Notification) -> TelegramMessage | None:
     """Write the message; None when the person lost the right to it meanwhile."""
-    secret = None if row.sealed is None else sealing.unseal(row.sealed)
-    made = notification_texts.render(row.kind, row.locale, row.facts, secret)
-    return TelegramMessage(made.text)
+    with use_locale(row.locale):
+        if row.kind == chat_relay.KIND:
+            return await chat_relay.compose(session, row)
+        secret = None if row.sealed is None else sealing.unseal(row.sealed)
+        made = notification_texts.render(row.kind, row.locale, row.facts, secret)
+        if row.booking_id is None or row.user_id is None:
+            return TelegramMessage(made.text)
+        try:
+            return await _about_call(session, row, row.user_id, made.text)
+        except NotFound:
+            return None
+
+
+async def _about_call(
+    session: AsyncSession, row: Notification, user_id: uuid.UUID, text: str
+) -> TelegramMessage:
+    """Add what the kind shows of its call; NotFound to who has no right to it."""
+    assert row.booking_id is not None  # noqa: S101 - the caller has looked
+    if row.kind == UNREAD:
+        await chat_rooms.participant(
+            session, user_id, (Role.PATIENT, Role.DOCTOR), row.booking_id, Via.BOT
+        )
+        key = telegram_cards.talk_key(row.booking_id)
+        return TelegramMessage(text, [[key]])
+    role = WITH_CARD.get(row.kind)
+    if role is None:
+        return TelegramMessage(text)
+    actor = Actor(user_id, role, Via.BOT)
+    card = await telegram_cards.card(session, actor, row.booking_id)
+    return TelegramMessage(f"{text}\n\n{card.text}", card.buttons)

@@ -22,11 +22,13 @@ REFUSALS = frozenset({400, 403})
 async def send(settings: Settings, chat_id: str, message: TelegramMessage) -> str:
     """Send one message to a chat and give Telegram's number of it.
 
-    Raises NotConfigured without a bot, Undelivered when it did not get through. The
-    token is a part of the address, so no address is ever put into an error.
+    Raises NotConfigured without a bot, Undelivered when it did not get through; an
+    empty `chat_id` is a chat that was parted from its account meanwhile. The token is a part of the address, so no address is ever put into an error.
     """
     if not settings.telegram_bot_token:
         raise NotConfigured
+    if not chat_id:
+        raise Undelivered("Telegram: the chat was unlinked", refused=True)
     method, fields, files = _request(chat_id, message)
     base = f"{settings.telegram_api_url}/bot{settings.telegram_bot_token}"
     try:

@@ -27,7 +27,10 @@ from services.words import label
 PILLS = {
     NotificationStatus.QUEUED: "warn",
     NotificationStatus.SENT: "good",
+    NotificationStatus.DELIVERED: "good",
     NotificationStatus.DEAD: "bad",
+    NotificationStatus.REPLACED: "",
+    NotificationStatus.DROPPED: "",
 }
 
 
@@ -36,6 +39,8 @@ def _masked(row: Notification) -> str:
         return cells.EMPTY
     if row.channel is NotificationChannel.SMS:
         return masked_phone(row.address)
+    if row.channel is NotificationChannel.TELEGRAM:
+        return f"…{row.address[-3:]}"
     name, _, host = row.address.partition("@")
     return f"{name[:1]}…@{host}"
 
@@ -49,7 +54,7 @@ def _what(row: Notification) -> Any:
 def _when(row: Notification) -> str:
     if row.status is NotificationStatus.QUEUED and row.next_try_at:
         return gettext("next try {when}", when=formats.moment(row.next_try_at))
-    return formats.moment(row.sent_at)
+    return formats.moment(row.delivered_at or row.sent_at)
 
 
 def may_retry(row: Notification) -> bool:

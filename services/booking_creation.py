@@ -1,4 +1,4 @@
-"""The one statement that creates a call: door, price, history, journal, wake-up.
+"""The one statement that creates a call: door, price, history, journal, job, wake-up.
 
 One round trip instead of seven is what lets one process take a thousand calls a
 second. The database function `open_bookings_of` takes a lock for the patient and
@@ -17,7 +17,7 @@ from models import Booking
 from models.base import uuid7
 from models.booking import Status
 from models.booking_words import BookingSource, CallType, Priority
-from services import direct, live, prices, settings
+from services import booking_notices, direct, live, prices, settings
 from services.actor import Actor, Via
 from services.booking_drafts import PatientDraft, SubjectInput
 from services.errors import TooManyBookings, ValidationFailed
@@ -91,6 +91,10 @@ WITH gate AS MATERIALIZED (
                              actor_id, acting_as, via, comment, data)
   SELECT %(event_id)s, made.id, 1, 'create', %(status)s,
          %(actor_id)s, %(acting_as)s, %(via)s, NULL, '{{}}' FROM made
+), told AS (
+  INSERT INTO procrastinate_jobs (queue_name, task_name, args)
+  SELECT 'default', '{booking_notices.RECEIVED}',
+         jsonb_build_object('booking_id', made.id) FROM made
 ), journal AS (
   INSERT INTO audit_event (id, actor_id, acting_as, via, action, object_type,
                            object_id, data, request_id)

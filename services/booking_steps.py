@@ -17,7 +17,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import Assignment, Booking, BookingEvent, ClinicMember, Outcome
 from models.booking import EDGES, Verb, sources_of
 from models.role_grant import Role
-from services import audit, chat_steps, live, proven_phones, settings, stale
+from services import (
+    audit,
+    booking_notices,
+    chat_steps,
+    live,
+    proven_phones,
+    settings,
+    stale,
+)
 from services.actor import Actor
 from services.errors import (
     DoctorBusy,
@@ -202,6 +210,9 @@ async def finish(step: Step, *, comment: str | None = None, **data: Any) -> Book
     await flush(step.session)
     event = step.verb.value
     await chat_steps.tell(step.session, step.actor, booking.id, event, data)
+    await booking_notices.tell(
+        step.session, step.actor, step.verb, booking, step.turn, data
+    )
     await live.announce(step.session, live.Topic.CALL, booking.id)
     for doctor_id in sorted(step.told):
         await live.announce(step.session, live.Topic.DOCTOR, doctor_id)

@@ -5,8 +5,9 @@ are ids only. A body runs in a transaction of its own and must bear being run tw
 """
 
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import procrastinate
@@ -49,9 +50,22 @@ def job(name: str, **options: Any) -> Callable[[Body], Body]:
 
 async def enqueue(session: AsyncSession, name: str, **ids: Any) -> None:
     """Add a job that exists exactly if the session's transaction commits."""
+    await _defer(session, name, {}, ids)
+
+
+async def enqueue_later(
+    session: AsyncSession, name: str, wait: timedelta, **ids: Any
+) -> None:
+    """Add a job in the same way that runs once the wait is over, not sooner."""
+    await _defer(session, name, {"schedule_in": {"seconds": wait.seconds}}, ids)
+
+
+async def _defer(
+    session: AsyncSession, name: str, how: Mapping[str, Any], ids: Mapping[str, Any]
+) -> None:
     connection = await session.connection()
     raw = (await connection.get_raw_connection()).driver_connection
-    deferrer = queue.configure_task(name, connection=raw)
+    deferrer = queue.configure_task(name, connection=raw, **how)
     await deferrer.defer_async(**{key: str(value) for key, value in ids.items()})
 
 

@@ -6,34 +6,42 @@ it is sent once more. Nothing is lost, and only a crash can double a message.
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-import structlog
 from procrastinate import JobContext
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Notification
 from models.notification import NotificationChannel, NotificationStatus
-from services import audit, clock, jobs, notification_texts, sealing
+from services import (
+    audit,
+    chat_digest,
+    clock,
+    jobs,
+    notification_settling,
+    notification_texts,
+    quiet_hours,
+    sealing,
+    telegram_messages,
+)
 from services.actor import Actor
 from services.config import get_settings
 from services.database import Sessions
 from services.edges import in_transaction
 from services.errors import IllegalTransition, NotFound
-from services.gateways import NotConfigured, Undelivered, mail, sms
-from services.notifications import DELIVER
+from services.gateways import NotConfigured, Undelivered, mail, sms, telegram
+from services.notification_kinds import SMS
+from services.notification_settling import Outcome, Sent
+from services.notification_texts import Rendered
+from services.notifications import DELIVER, announce
 from services.permissions import Permission, demand
+from services.telegram_messages import TelegramMessage
 
-ATTEMPTS = 6
 CLAIM = timedelta(minutes=2)
-WITHOUT_SERVER = timedelta(minutes=5)
-FIRST_WAIT = timedelta(seconds=20)
 SWEPT_AT_ONCE = 200
 QUEUED, DEAD = NotificationStatus.QUEUED, NotificationStatus.DEAD
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,8 +51,7 @@ class Claimed:
     notification_id: uuid.UUID
     channel: NotificationChannel
     address: str
-    subject: str
-    text: str
+    message: Rendered | TelegramMessage
 
 
 async def deliver(sessions: Sessions, notification_id: uuid.UUID) -> None:
@@ -52,65 +59,76 @@ async def deliver(sessions: Sessions, notification_id: uuid.UUID) -> None:
     claimed = await in_transaction(sessions, lambda s: _claim(s, notification_id))
     if claimed is None:
         return
-    failure: Undelivered | NotConfigured | None = None
+    outcome: Outcome
     try:
-        await _send(claimed)
+        outcome = Sent(await _send(claimed))
     except (Undelivered, NotConfigured) as error:
-        failure = error
-    await in_transaction(sessions, lambda s: _settle(s, notification_id, failure))
+        outcome = error
+    await in_transaction(sessions, lambda s: _settle(s, notification_id, outcome))
 
 
 async def _claim(session: AsyncSession, notification_id: uuid.UUID) -> Claimed | None:
-    row = await _locked(session, notification_id, skip_locked=True)
+    row = await locked(session, notification_id, skip_locked=True)
     now = await clock.now(session)
     if row is None or row.status is not QUEUED or row.address is None:
         return None
     if row.next_try_at is not None and row.next_try_at > now:
         return None
+    if await _waits(session, row, now):
+        return None
+    message = await _message(session, row)
+    if message is None:
+        row.status = NotificationStatus.DROPPED
+        row.sealed = row.next_try_at = None
+        await announce(session, row.booking_id)
+        return None
     row.attempts += 1
     row.next_try_at = now + CLAIM
+    return Claimed(row.id, row.channel, row.address, message)
+
+
+async def _waits(session: AsyncSession, row: Notification, now: datetime) -> bool:
+    until = await quiet_hours.holds_back(session, row, now)
+    if until is None:
+        return False
+    row.next_try_at = until
+    return True
+
+
+async def _message(
+    session: AsyncSession, row: Notification
+) -> Rendered | TelegramMessage | None:
+    """Write the message; None when the person has no need or right to know any more."""
+    if row.kind == chat_digest.KIND and not await chat_digest.holds(session, row):
+        return None
+    if row.channel is NotificationChannel.TELEGRAM:
+        return await telegram_messages.compose(session, row)
     secret = None if row.sealed is None else sealing.unseal(row.sealed)
-    made = notification_texts.render(
-        row.kind,
-        row.locale,
-        row.facts,
-        secret,
-        short=row.channel is NotificationChannel.SMS,
+    short = row.channel is SMS
+    return notification_texts.render(
+        row.kind, row.locale, row.facts, secret, short=short
     )
-    return Claimed(row.id, row.channel, row.address, made.subject, made.text)
 
 
-async def _send(claimed: Claimed) -> None:
-    settings = get_settings()
-    if claimed.channel is NotificationChannel.SMS:
-        await sms.send(settings, claimed.address, claimed.text)
-    else:
-        await mail.send(settings, claimed.address, claimed.subject, claimed.text)
+async def _send(claimed: Claimed) -> str | None:
+    """Hand it to its server; gives what the server calls it, where it says so."""
+    settings, message = get_settings(), claimed.message
+    if isinstance(message, TelegramMessage):
+        return await telegram.send(settings, claimed.address, message)
+    if claimed.channel is SMS:
+        return await sms.send(settings, claimed.address, message.text)
+    await mail.send(settings, claimed.address, message.subject, message.text)
+    return None
 
 
 async def _settle(
-    session: AsyncSession,
-    notification_id: uuid.UUID,
-    failure: Undelivered | NotConfigured | None,
+    session: AsyncSession, notification_id: uuid.UUID, outcome: Outcome
 ) -> None:
-    row = await _locked(session, notification_id)
+    row = await locked(session, notification_id)
     if row is None or row.status is not QUEUED:
         return
     now = await clock.now(session)
-    if failure is None:
-        row.status, row.sent_at = NotificationStatus.SENT, now
-        row.sealed = row.last_error = row.next_try_at = None
-    elif isinstance(failure, NotConfigured):
-        row.attempts -= 1
-        row.last_error = "no server is configured"
-        row.next_try_at = now + WITHOUT_SERVER
-    else:
-        row.last_error = str(failure)
-        row.next_try_at = now + FIRST_WAIT * 3 ** (row.attempts - 1)
-        if failure.refused or row.attempts >= ATTEMPTS:
-            row.status = DEAD
-            row.sealed = row.next_try_at = None
-            log.error("notification given up", kind=row.kind)
+    await notification_settling.settle(session, row, outcome, now)
 
 
 async def retry(
@@ -118,7 +136,7 @@ async def retry(
 ) -> Notification:
     """Try a dead notification again; one whose code is gone cannot be."""
     demand(actor, Permission.NOTIFICATION_RETRY)
-    row = await _locked(session, notification_id)
+    row = await locked(session, notification_id)
     if row is None:
         raise NotFound
     if row.status is not DEAD or notification_texts.needs_secret(row.kind):
@@ -127,11 +145,12 @@ async def retry(
     row.next_try_at = await clock.now(session)
     audit.record(session, actor, "notification.retried", "notification", row.id)
     await jobs.enqueue(session, DELIVER, notification_id=row.id)
+    await announce(session, row.booking_id)
     return row
 
 
 async def due(session: AsyncSession) -> int:
-    """Enqueue again what waits and is due; gives how many."""
+    """Enqueue what is due and has no job waiting; gives how many."""
     query = (
         sa.select(col(Notification.id))
         .where(col(Notification.status) == QUEUED)
@@ -140,14 +159,13 @@ async def due(session: AsyncSession) -> int:
         .limit(SWEPT_AT_ONCE)
     )
     found = (await session.scalars(query)).all()
-    for notification_id in found:
-        await jobs.enqueue(session, DELIVER, notification_id=notification_id)
-    return len(found)
+    return await jobs.enqueue_missing(session, DELIVER, "notification_id", found)
 
 
-async def _locked(
+async def locked(
     session: AsyncSession, notification_id: uuid.UUID, *, skip_locked: bool = False
 ) -> Notification | None:
+    """Take the row for the rest of the transaction, or nothing."""
     query = sa.select(Notification).where(col(Notification.id) == notification_id)
     found: Notification | None = await session.scalar(
         query.with_for_update(skip_locked=skip_locked)

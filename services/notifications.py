@@ -14,12 +14,19 @@ from models import Notification, RoleGrant, User
 from models.base import uuid7
 from models.notification import NotificationChannel, NotificationStatus
 from models.role_grant import Role
-from services import audit, jobs, notification_texts, sealing
+from services import (
+    audit,
+    jobs,
+    live,
+    notification_channels,
+    notification_texts,
+    sealing,
+)
 from services.actor import Actor
 from services.i18n import current_locale
+from services.notification_channels import Way
+from services.notification_kinds import CONSOLE
 
-EMAIL, SMS = NotificationChannel.EMAIL, NotificationChannel.SMS
-CONSOLE = NotificationChannel.CONSOLE
 DELIVER = "notification.deliver"
 
 
@@ -28,9 +35,11 @@ class Notice:
     """What somebody is to be told.
 
     `facts` fill the text and are never medical; `secret` (a code, a link) is sealed
-    and erased once it was sent. Without `channel` the person is told by e-mail, or
-    by SMS without one; `address` overrides where. A second notice with the same
-    `dedup_key` is dropped.
+    and erased once it was sent. Without `channel` the person is told by the channels
+    of the kind, one after the other until one has delivered it; with it by that one
+    alone, and `address` overrides where. A second notice with the same `dedup_key` is
+    dropped. `booking_id` is the call that it is about, which shows how far it got;
+    `urgent` wakes people up even where the kind as such does not.
     """
 
     kind: str
@@ -40,6 +49,8 @@ class Notice:
     facts: Mapping[str, Any] = field(default_factory=dict)
     secret: str | None = None
     dedup_key: str | None = None
+    booking_id: uuid.UUID | None = None
+    urgent: bool = False
 
 
 async def notify(
@@ -47,28 +58,34 @@ async def notify(
 ) -> uuid.UUID | None:
     """Write the notification and its job; gives its id.
 
-    None when there is no way to reach the person, or it was said before.
+    None when there is no way to reach the person, when they do not want to know, or
+    when it was said before.
     """
     # A text that its facts do not fit would fail much later, where nobody sees it.
     notification_texts.render(
         notice.kind, current_locale(), notice.facts, notice.secret
     )
-    values = await _values(session, notice)
-    if values is None:
+    user = await session.get(User, notice.user_id) if notice.user_id else None
+    way = await _way(session, notice, user)
+    if way is None:
         return None
-    row = insert(Notification).values(id=uuid7(), **values)
-    made = row.on_conflict_do_nothing(index_elements=["dedup_key"])
-    notification_id: uuid.UUID | None = await session.scalar(
-        made.returning(col(Notification.id))
+    values = _values(notice, user, way)
+    made = (
+        insert(Notification)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=["dedup_key"])
     )
-    if notification_id is None:
+    found = await session.scalar(made.returning(col(Notification.id)))
+    if found is None:
         return None
     audit.record(
         session, actor, "notification.made", "user", notice.user_id, kind=notice.kind
     )
-    if values["channel"] is not CONSOLE:
-        await jobs.enqueue(session, DELIVER, notification_id=notification_id)
-    return notification_id
+    if way[0] is not CONSOLE:
+        await jobs.enqueue(session, DELIVER, notification_id=values["id"])
+    await announce(session, notice.booking_id)
+    made_id: uuid.UUID = values["id"]
+    return made_id
 
 
 async def notify_role(
@@ -87,15 +104,35 @@ async def notify_role(
         await notify(session, actor, one)
 
 
-async def _values(session: AsyncSession, notice: Notice) -> dict[str, Any] | None:
-    user = await session.get(User, notice.user_id) if notice.user_id else None
-    way = _way(notice, user)
-    if way is None:
+async def announce(session: AsyncSession, booking_id: uuid.UUID | None) -> None:
+    """Let who looks at the call see how far its notices have got."""
+    if booking_id is not None:
+        await live.announce(session, live.Topic.NOTICE, booking_id)
+
+
+async def _way(session: AsyncSession, notice: Notice, user: User | None) -> Way | None:
+    """The first channel and its address, or None where nobody is to be told."""
+    channel, address = notice.channel, notice.address
+    if user is None:
+        return (channel, address) if channel and address else None
+    if channel is None:
+        ways = await notification_channels.ways(session, notice.kind, user)
+        return ways[0] if ways else None
+    if channel is CONSOLE:
+        return channel, None
+    if channel not in await notification_channels.wanted(session, notice.kind, user.id):
         return None
+    found = address or await notification_channels.address_of(session, user, channel)
+    return (channel, found) if found else None
+
+
+def _values(notice: Notice, user: User | None, way: Way) -> dict[str, Any]:
     channel, address = way
     console = channel is CONSOLE
-    now = sa.func.app_now()
+    now, notification_id = sa.func.app_now(), uuid7()
+    text = notification_texts.TEXTS[notice.kind]
     return {
+        "id": notification_id,
         "user_id": notice.user_id,
         "channel": channel,
         "address": address,
@@ -108,16 +145,8 @@ async def _values(session: AsyncSession, notice: Notice) -> dict[str, Any] | Non
         "next_try_at": None if console else now,
         "sent_at": now if console else None,
         "dedup_key": notice.dedup_key,
+        "booking_id": notice.booking_id,
+        "urgent": text.urgent or notice.urgent,
+        # What was given one channel stays with it.
+        "chain_id": None if notice.channel else notification_id,
     }
-
-
-def _way(
-    notice: Notice, user: User | None
-) -> tuple[NotificationChannel, str | None] | None:
-    """The channel and the address, or None where nobody can be reached."""
-    email, phone = (user.email, user.phone) if user else (None, None)
-    channel = notice.channel or (EMAIL if email else SMS)
-    if channel is CONSOLE:
-        return channel, None
-    address = notice.address or (email if channel is EMAIL else phone)
-    return (channel, address) if address else None

@@ -58,6 +58,7 @@ PEOPLE: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
         ChangeStatus.WITHDRAWN: Lazy("Change withdrawn"),
     },
     NotificationChannel: {
+        NotificationChannel.TELEGRAM: Lazy("By Telegram"),
         NotificationChannel.EMAIL: Lazy("By e-mail"),
         NotificationChannel.SMS: Lazy("By SMS"),
         NotificationChannel.CONSOLE: Lazy("In the console"),
@@ -65,6 +66,9 @@ PEOPLE: Mapping[type[StrEnum], Mapping[str, Lazy]] = {
     NotificationStatus: {
         NotificationStatus.QUEUED: Lazy("Waits to be sent"),
         NotificationStatus.SENT: Lazy("Sent"),
+        NotificationStatus.DELIVERED: Lazy("Delivered"),
         NotificationStatus.DEAD: Lazy("Given up"),
+        NotificationStatus.REPLACED: Lazy("Went another way"),
+        NotificationStatus.DROPPED: Lazy("No longer needed"),
     },
 }

@@ -35,12 +35,13 @@ COMPENSATION_MOST = "compensation.most_kopecks"
 COMPENSATION_DAY = "compensation.most_a_day_kopecks"
 REFUND_LIMIT, REFUND_DAY_LIMIT = "refund.most_alone", "refund.most_alone_a_day"
 REFUND_APPROVAL_HOURS = "refund.approval_hours"
+QUIET_FROM, QUIET_TO = "quiet.from_hour", "quiet.to_hour"
 # Money never stops an urgent call, so there is no such setting for one.
 PREPAYABLE = (CallType.SCHEDULED, CallType.CONSULTATION)
 
 MINUTES, HOURS, KOPECKS = Lazy("minutes"), Lazy("hours"), Lazy("kopecks")
 FILES, MEGABYTES, YES_OR_NO = Lazy("files"), Lazy("MB"), Lazy("yes 1, no 0")
-PERCENT = Lazy("% of the quote")
+PERCENT, OF_THE_CLOCK = Lazy("% of the quote"), Lazy("o'clock in Moscow")
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,13 @@ def _about_refunds() -> Iterable[Definition]:
     yield Definition(REFUND_APPROVAL_HOURS, 24, 1, 720, HOURS, hours)
 
 
+def _about_notices() -> Iterable[Definition]:
+    starts = Lazy("Nobody is woken by messages that can wait from")
+    yield Definition(QUIET_FROM, 22, 0, 23, OF_THE_CLOCK, starts)
+    ends = Lazy("Nobody is woken by messages that can wait until")
+    yield Definition(QUIET_TO, 8, 0, 23, OF_THE_CLOCK, ends)
+
+
 DEFINITIONS: Mapping[str, Definition] = {
     definition.key: definition
     for definition in (
@@ -217,6 +225,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         *_retention(),
         *_about_money(),
         *_about_refunds(),
+        *_about_notices(),
     )
 }
 

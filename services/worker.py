@@ -8,6 +8,8 @@ import structlog
 from procrastinate.worker import Worker
 
 from services import (
+    booking_notices,
+    chat_digest,
     expiry,
     invariant_watch,
     jobs,
@@ -24,6 +26,7 @@ from services import (
     retention,
     settlements,
     shop_check,
+    sms_states,
     webhook_handling,
 )
 from services.config import Settings
@@ -35,6 +38,8 @@ SILENT_SECONDS = 60.0
 
 # Jobs exist for the queue once the modules that define them are loaded.
 DEFINED_IN = (
+    booking_notices,
+    chat_digest,
     expiry,
     invariant_watch,
     jobs,
@@ -51,6 +56,7 @@ DEFINED_IN = (
     retention,
     settlements,
     shop_check,
+    sms_states,
     webhook_handling,
 )
 

@@ -1,0 +1,144 @@
+"""Who is told what when a call moves on: one table, read at the end of every step.
+
+Nobody is told of what they did themselves, but that a call has been received.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import Assignment, Booking, User
+from models.booking import Verb
+from models.booking_words import CallType, Priority
+from services import jobs, proven_phones
+from services.actor import SYSTEM, Actor
+from services.notification_kinds import SMS
+from services.notifications import Notice, notify
+
+RECEIVED = "booking.received"
+
+
+class Whom(StrEnum):
+    """Whom a step of a call concerns."""
+
+    PATIENT = "patient"
+    # Who has the visit, or had it until this step.
+    DOCTOR = "doctor"
+    # Who had it before another doctor got it.
+    BEFORE = "before"
+
+
+P, D = Whom.PATIENT, Whom.DOCTOR
+_TAKEN = (("booking_declined", P), ("visit_lost", D))
+TOLD: Mapping[Verb, Sequence[tuple[str, Whom]]] = {
+    Verb.ASSIGN: (("booking_assigned", P), ("visit_assigned", D)),
+    Verb.REASSIGN: (
+        ("booking_assigned", P),
+        ("visit_assigned", D),
+        ("visit_lost", Whom.BEFORE),
+    ),
+    Verb.REPLAN: (("booking_moved", P), ("visit_changed", D)),
+    Verb.EDIT: (("visit_changed", D),),
+    Verb.UNASSIGN: _TAKEN,
+    Verb.HAND_TO_CLINIC: _TAKEN,
+    Verb.TAKE_BACK: _TAKEN,
+    Verb.ACCEPT: (("booking_accepted", P),),
+    Verb.DECLINE: (("booking_declined", P),),
+    Verb.DEPART: (("booking_on_the_way", P),),
+    Verb.START: (("booking_started", P),),
+    Verb.COMPLETE: (("booking_finished", P),),
+    Verb.CANCEL: (("booking_cancelled", P), ("visit_lost", D)),
+}
+
+
+async def tell(
+    session: AsyncSession,
+    actor: Actor,
+    verb: Verb,
+    booking: Booking,
+    turn: Assignment | None,
+    data: Mapping[str, Any],
+) -> None:
+    """Tell everybody whom the step concerns; `turn` is the one that runs after it.
+
+    `data` is what the step noted in the history: `doctor_id` and `from_doctor_id`.
+    """
+    doctor_id = turn.doctor_id if turn else _id(data.get("doctor_id"))
+    people = {
+        Whom.PATIENT: booking.patient_id,
+        Whom.DOCTOR: doctor_id,
+        Whom.BEFORE: _id(data.get("from_doctor_id")),
+    }
+    for kind, whom in TOLD.get(verb, ()):
+        user_id = people[whom]
+        if user_id is None or user_id == actor.user_id:
+            continue
+        # A call that no doctor had waits on as before.
+        if kind == "booking_declined" and doctor_id is None:
+            continue
+        facts = await _facts(session, booking, turn, doctor_id)
+        await _notify(session, actor, booking, kind, user_id, facts)
+
+
+@jobs.job(RECEIVED)
+async def received(session: AsyncSession, booking_id: str) -> None:
+    """Tell the patient that the call has arrived; the call itself waits for nobody."""
+    booking = await session.get_one(Booking, uuid.UUID(booking_id))
+    facts = {"call": booking.label}
+    kind, patient_id = "booking_received", booking.patient_id
+    await _notify(session, SYSTEM, booking, kind, patient_id, facts)
+
+
+def is_urgent(booking: Booking) -> bool:
+    """Somebody waits for a doctor right now, by day or by night."""
+    emergency = booking.priority is Priority.EMERGENCY
+    return emergency or booking.call_type is CallType.URGENT
+
+
+async def _facts(
+    session: AsyncSession,
+    booking: Booking,
+    turn: Assignment | None,
+    doctor_id: uuid.UUID | None,
+) -> Mapping[str, Any]:
+    facts: dict[str, Any] = {"call": booking.label, "district": booking.district}
+    if turn is not None:
+        facts["time"] = turn.planned_start.isoformat()
+        facts["minutes"] = turn.travel_minutes
+    if doctor_id is not None:
+        facts["doctor"] = (await session.get_one(User, doctor_id)).short_name
+    return facts
+
+
+async def _notify(
+    session: AsyncSession,
+    actor: Actor,
+    booking: Booking,
+    kind: str,
+    user_id: uuid.UUID,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write one of them; a number that nobody has proven gets an SMS and no more.
+
+    Whose account it is may be somebody else than whose number it is.
+    """
+    mine = user_id != booking.patient_id or await proven_phones.may_see(
+        session, user_id, booking.source
+    )
+    notice = Notice(
+        kind,
+        user_id,
+        None if mine else SMS,
+        facts=facts,
+        dedup_key=f"{kind} {booking.id} {booking.version}",
+        booking_id=booking.id,
+        urgent=is_urgent(booking),
+    )
+    await notify(session, actor, notice)
+
+
+def _id(value: Any) -> uuid.UUID | None:
+    return uuid.UUID(value) if value else None

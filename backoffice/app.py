@@ -15,7 +15,13 @@ from starlette.staticfiles import StaticFiles
 
 from api.app import install_api
 from api.chat_hub import ChatHub
-from backoffice import assets, invitation_page, payment_return_page, reset_page
+from backoffice import (
+    assets,
+    invitation_page,
+    payment_return_page,
+    reset_page,
+    talk_page,
+)
 from backoffice.board.feed import Feed
 from backoffice.console import STATIC, Console
 from backoffice.headers import SecurityHeaders
@@ -92,6 +98,7 @@ def create_app(
     app.add_route(clinic_invitations.PATH, invitation_page.invitation, methods=methods)
     app.add_route(password_reset.PAGE, reset_page.reset, methods=methods)
     app.add_route(payment_return_page.PATH, payment_return_page.show)
+    app.router.routes += talk_page.ROUTES
     return app
 
 

@@ -20,10 +20,10 @@ from services.inputs import wrong
 LONGEST_TOKEN = 1000
 
 
-def choose_language(request: Request) -> None:
+def choose_language(request: Request, otherwise: str = i18n.DEFAULT_LOCALE) -> None:
     """Speak the language that the reader asked for or chose before."""
     asked = request.query_params.get("lang") or request.cookies.get("tot_lang")
-    i18n.set_locale(asked if asked in i18n.LOCALES else i18n.DEFAULT_LOCALE)
+    i18n.set_locale(asked if asked in i18n.LOCALES else otherwise)
     # The words of templates are sqladmin's affair.
     sqladmin.i18n.set_locale(i18n.current_locale())
 

@@ -26,29 +26,25 @@ MINUTES = 10
 LINK, PAGE, FORM = "talk link", "talk page", "talk form"
 _BYTES = 16
 _LONGEST = 100
-# Whose it is and that they are still somebody who may look.
+# Whose it is, and that they are still somebody who may look.
 _LIVING = """
-  FROM app_user u
- WHERE u.id = l.user_id AND u.blocked_at IS NULL AND u.erased_at IS NULL
+u.id = l.user_id AND u.blocked_at IS NULL AND u.erased_at IS NULL
    AND EXISTS (SELECT FROM role_grant g WHERE g.user_id = l.user_id
                 AND g.role = l.role AND g.revoked_at IS NULL)
 """
-_NAMES = "l.user_id, l.role, l.booking_id"
-_CLOSED = "l.token_hash = ANY(%(hashes)s) AND l.opened_at IS NULL AND l.expires_at > app_now()"
-_LOOK = f"""
-SELECT {_NAMES} FROM talk_link l WHERE {_CLOSED} AND EXISTS (SELECT {_LIVING})
-"""  # noqa: S608 - made of constants only
+_CLOSED = """
+l.token_hash = ANY(%(hashes)s) AND l.opened_at IS NULL AND l.expires_at > app_now()
+"""
+_NAMES = "l.user_id, l.role, l.booking_id, u.locale"
+_READ = f"SELECT {_NAMES} FROM talk_link l JOIN app_user u ON {_LIVING}"  # noqa: S608 - constants only
+_LOOK = f"{_READ} WHERE {_CLOSED}"
+_FIND = f"{_READ} WHERE l.page_hash = ANY(%(hashes)s) AND l.page_expires_at > app_now()"
 _OPEN = f"""
 UPDATE talk_link AS l
    SET opened_at = app_now(), page_hash = %(page_hash)s,
        page_expires_at = app_now() + make_interval(mins => %(minutes)s)
- {_LIVING} AND {_CLOSED}
+  FROM app_user u WHERE {_LIVING} AND {_CLOSED}
 RETURNING {_NAMES}
-"""  # noqa: S608 - made of constants only
-_FIND = f"""
-SELECT {_NAMES} FROM talk_link l
- WHERE l.page_hash = ANY(%(hashes)s) AND l.page_expires_at > app_now()
-   AND EXISTS (SELECT {_LIVING})
 """  # noqa: S608 - made of constants only
 
 
@@ -61,10 +57,11 @@ class TalkLinkOver(Conflict):
 
 @dataclass(frozen=True)
 class Page:
-    """Who looks at which call, and the secret that their browser keeps."""
+    """Who looks at which call in which language; the browser keeps the secret."""
 
     actor: Actor
     booking_id: uuid.UUID
+    locale: str
     secret: str
 
     @property
@@ -94,13 +91,13 @@ async def offer(
     return f"{get_settings().base_url}{PATH}/{token}"
 
 
-async def look(session: AsyncSession, token: str) -> None:
-    """Tell whether a link still opens, without using it up: previews look too.
+async def look(session: AsyncSession, token: str) -> str:
+    """Tell in which language a link speaks, without using it up: previews look too.
 
-    Raises TalkLinkOver when it does not.
+    Raises TalkLinkOver when it opens no more.
     """
     row = await direct.fetch_one(session, _LOOK, {"hashes": _hashes(LINK, token)})
-    await _entered(session, row, "")
+    return (await _entered(session, row, "")).locale
 
 
 async def use(session: AsyncSession, token: str) -> Page:
@@ -139,7 +136,7 @@ async def _entered(session: AsyncSession, row: Any, secret: str) -> Page:
         await chat_rooms.enter(session, actor, row.booking_id)
     except NotFound:
         raise TalkLinkOver from None
-    return Page(actor, row.booking_id, secret)
+    return Page(actor, row.booking_id, row.locale, secret)
 
 
 def _hashes(use: str, secret: str) -> list[str]:

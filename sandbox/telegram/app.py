@@ -27,6 +27,7 @@ PAGES = {
     "": "telegram.html",
     "telegram.css": "telegram.css",
     "telegram.js": "telegram.js",
+    "telegram.svg": "telegram.svg",
 }
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self';"

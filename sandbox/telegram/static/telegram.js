@@ -32,11 +32,22 @@ class Phone {
     this.find("input[type=file]").addEventListener("change", (event) => this.picture(event.target));
     this.find(".place").addEventListener("click", () => this.unfold());
     this.find(".where").addEventListener("submit", (event) => this.walk(event));
+    this.follow();
+  }
+  follow() {
+    const list = this.find(".messages");
+    this.low = true;
+    const sink = () => { if (this.low) list.scrollTop = list.scrollHeight; };
+    list.addEventListener("scroll", () => { this.low = list.scrollHeight - list.scrollTop - list.clientHeight < 80; });
+    list.addEventListener("load", sink, true);
+    new ResizeObserver(sink).observe(list);
+    this.sink = sink;
   }
   get told() { return seen.phones.find((each) => each.chat_id === shown[this.place]); }
   choose(chat) {
     shown[this.place] = chat;
     this.notes = null;
+    this.low = true;
     history.replaceState(null, "", "#" + shown.join(","));
     look();
   }
@@ -115,9 +126,8 @@ class Phone {
     const print = JSON.stringify(messages);
     if (print === this.print) return;
     this.print = print;
-    const low = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
     list.replaceChildren(...messages.map((each) => this.message(each)));
-    if (low) list.scrollTop = list.scrollHeight;
+    this.sink();
   }
   message(told) {
     const item = make("li", told.from.is_bot ? "message" : "message own"), bubble = make("div", "bubble");
@@ -129,7 +139,7 @@ class Phone {
     }
     if (told.location) {
       const { latitude, longitude, live_period: live } = told.location;
-      bubble.append(make("p", "", `📍 ${latitude.toFixed(5)}, ${longitude.toFixed(5)}${live ? " · в эфире" : ""}`));
+      bubble.append(make("p", "", `Место: ${latitude.toFixed(5)}, ${longitude.toFixed(5)}${live ? " · в эфире" : ""}`));
     }
     if (told.text || told.caption) bubble.append(make("p", "", told.text || told.caption));
     const at = new Date(told.date * 1000).toLocaleTimeString("ru", { hour: "2-digit", minute: "2-digit" });

@@ -4,12 +4,14 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from backoffice import problems
 from backoffice.pages import local_path, readable, staff_of
 from services.actor import Actor
 from services.errors import NotFound, ValidationFailed
+from services.files import Taken
 from services.i18n import gettext
 from services.staff_sessions import Staff
 
@@ -26,6 +28,8 @@ class Call:
         self.request = request
         self.fields = fields
         self.lists = lists or {}
+        # A file that came with the form, checked and cleaned before the command runs.
+        self.taken: Taken | None = None
         self.staff: Staff = staff_of(request)
 
     @property
@@ -34,13 +38,13 @@ class Call:
         return self.staff.actor
 
     @classmethod
-    async def read(cls, request: Request) -> "Call":
-        """Take the fields from a form or from a JSON object."""
+    async def read(cls, request: Request, files: int = 0) -> "Call":
+        """Take the fields from a form, with this many files, or from a JSON object."""
         kind = request.headers.get("content-type", "")
         if kind.startswith("application/json"):
             call = cls(request, await _json_object(request))
         else:
-            form = await request.form(max_files=0, max_fields=300)
+            form = await request.form(max_files=files, max_fields=300)
             lists = {name: [str(v) for v in form.getlist(name)] for name in form}
             call = cls(request, dict(form), lists)
         if any(map(_foul, _texts([*call.fields.values(), call.lists]))):
@@ -58,6 +62,11 @@ class Call:
     def optional_id(self, name: str) -> uuid.UUID | None:
         """An identifier that may be left out."""
         return self.id(name) if self.text(name) else None
+
+    def upload(self, name: str) -> UploadFile | None:
+        """A file of the form, or None where the field was left empty."""
+        value = self.fields.get(name)
+        return value if isinstance(value, UploadFile) and value.size else None
 
     def text(self, name: str) -> str:
         """A field without the blanks around it; an absent one is empty."""

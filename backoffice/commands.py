@@ -68,6 +68,18 @@ class Done:
 
 
 Work = Callable[[Any, AsyncSession, Call], Awaitable[Done]]
+Preparation = Callable[[Call], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a command is served; see `command`."""
+
+    permission: Permission
+    again: str
+    fresh: bool
+    proves: bool
+    first: Preparation | None
 
 
 def command(
@@ -77,18 +89,21 @@ def command(
     again: str = "",
     fresh: bool = False,
     proves: bool = False,
+    first: Preparation | None = None,
 ) -> Callable[..., Any]:
     """Serve a POST that changes something; see the head of this module.
 
     `fresh`: only for whoever proved within the last 30 minutes who they are; others
     are asked for their password first, and nothing they typed is lost. `proves`: the
     form carries the password itself, so its tries are counted and refusals kept.
+    `first` is done before the transaction; such a form may carry one file.
     """
 
     def wrap(work: Work) -> Any:
         @functools.wraps(work)
         async def endpoint(self: Any, request: Request) -> Response:
-            return await _run(self, request, work, permission, again, fresh, proves)
+            way = Way(permission, again, fresh, proves, first)
+            return await _run(self, request, work, way)
 
         endpoint.permission = permission  # type: ignore[attr-defined]
         endpoint.fresh = fresh  # type: ignore[attr-defined]
@@ -97,29 +112,24 @@ def command(
     return wrap
 
 
-async def _run(
-    view: Any,
-    request: Request,
-    work: Work,
-    permission: Permission,
-    again: str,
-    fresh: bool,
-    proves: bool,
-) -> Response:
-    if not view.has_permission(request, do(permission)):
+async def _run(view: Any, request: Request, work: Work, way: Way) -> Response:
+    if not view.has_permission(request, do(way.permission)):
         return await problems.respond(request, Forbidden())
     call = None
     try:
-        call = await Call.read(request)
-        if fresh and (question := await confirmation.question(view, call)):
+        call = await Call.read(request, files=1 if way.first else 0)
+        if way.fresh and (question := await confirmation.question(view, call)):
             return question
-        if proves:
+        if way.proves:
             await confirmation.count_try(call)
+        if way.first:
+            await way.first(call)
         done = await _carry_out(view, call, work)
     except Exception as error:  # noqa: BLE001 - understand() logs what it cannot name
-        if proves and call is not None and confirmation.is_refusal(error):
+        if way.proves and call is not None and confirmation.is_refusal(error):
             await confirmation.keep_refusal(call)
-        return await _refuse(view, request, call, problems.understand(error), again)
+        known = problems.understand(error)
+        return await _refuse(view, request, call, known, way.again)
     return await _answer(view, call, done)
 
 

@@ -7,6 +7,7 @@ from backoffice.board.views import Board
 from backoffice.booking_card import BookingCard
 from backoffice.bookings import BookingsView
 from backoffice.call_money import CallMoneyPage
+from backoffice.chat import Chats
 from backoffice.claims import ClaimPage
 from backoffice.clinics import ClinicsView
 from backoffice.consents import ConsentTexts
@@ -40,6 +41,7 @@ from backoffice.working_plans import Holidays, WorkingPlans
 
 VIEWS: tuple[type[Any], ...] = (
     Board,
+    Chats,
     NewCall,
     BookingCard,
     BookingsView,

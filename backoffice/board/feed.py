@@ -4,12 +4,11 @@ The feed listens while the application runs, but reads nothing while nobody watc
 """
 
 import asyncio
-import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from backoffice.board import paint, reading
+from backoffice.board.clients import BYE, Client, event
 from backoffice.board.shapes import CallFacts, Counts, DoctorFacts, Facts, Snapshot
 from services import living_sessions
 from services.clock import MOSCOW
@@ -33,31 +33,13 @@ BEAT_SECONDS = 2.0
 SESSIONS_EVERY, SWEEP_EVERY = 5, 15
 # What is announced within this time is read in one go.
 GATHER_SECONDS = 0.01
-QUEUE_LIMIT = 1000
 KEPT_SECONDS = 2.0
 # Pages count what is closed before their eyes; this is only where they start from.
 COUNTS_SECONDS = 10.0
 CLOSED = frozenset({"completed", "cancelled"})
-DRAWN = frozenset({Topic.CALL, Topic.DOCTOR, Topic.PRESENCE})
-BYE = b"event: bye\ndata: 1\n\n"
-
-
-@dataclass(eq=False)
-class Client:
-    """One open stream."""
-
-    language: str
-    session_id: uuid.UUID
-    queue: asyncio.Queue[bytes] = field(
-        default_factory=lambda: asyncio.Queue(QUEUE_LIMIT)
-    )
-
-    def send(self, message: bytes) -> None:
-        """Queue a message; who cannot keep up is sent away and comes back fresh."""
-        if self.queue.full():
-            self.queue = asyncio.Queue(QUEUE_LIMIT)
-            message = BYE
-        self.queue.put_nowait(message)
+TALK = (Topic.CHAT, Topic.CHAT_READ)
+DRAWN = frozenset({Topic.CALL, Topic.DOCTOR, Topic.PRESENCE, *TALK, Topic.CHAT_HIDDEN})
+TYPING = {Topic.TYPING_PATIENT: "patient", Topic.TYPING_DOCTOR: "doctor"}
 
 
 @dataclass(frozen=True)
@@ -67,12 +49,6 @@ class Kept:
     generation: int
     until: float
     snapshot: Snapshot
-
-
-def event(kind: str, data: Any) -> bytes:
-    """Write one event of the stream."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return f"event: {kind}\ndata: {text}\n\n".encode()
 
 
 class Feed:
@@ -167,11 +143,18 @@ class Feed:
             self._generation += 1
             self._send("reset", 1)
             return
+        if topic in TYPING:
+            self._pass_on_typing(TYPING[topic], str(row_id))
         if topic not in DRAWN:
             return
         self._generation += 1
         self._changed[topic].add(row_id)
         self._news.set()
+
+    def _pass_on_typing(self, role: str, call: str) -> None:
+        """Only where somebody has the call open is there a pane to show it."""
+        if any(each["call"] == call for each in self._watchers):
+            self._send("typing", {"call": call, "role": role})
 
     def _send(self, kind: str, data: Any, language: str | None = None) -> None:
         message = event(kind, data)
@@ -203,8 +186,9 @@ class Feed:
         calls: list[CallFacts] = []
         doctors: list[DoctorFacts] = []
         async with transaction(self._sessions) as session:
-            if changed[Topic.CALL]:
-                calls = await reading.calls(session, [*changed[Topic.CALL]])
+            talked = await reading.talked(session, changed)
+            if asked := changed[Topic.CALL] | talked:
+                calls = await reading.calls(session, [*asked])
             if changed[Topic.DOCTOR]:
                 now: datetime = (
                     await session.execute(sa.text("SELECT app_now()"))
@@ -216,9 +200,15 @@ class Feed:
             if changed[Topic.PRESENCE]:
                 self._watchers = await reading.watchers(session)
                 self._send("watch", self._watchers)
+        # Talk goes on in closed calls too, whose rows the boards have given back.
+        moved = {str(each) for each in changed[Topic.CALL]}
+        rows = [x for x in calls if x["id"] in moved or x["status"] not in CLOSED]
         for language in {client.language for client in self.clients}:
             with use_locale(language):
-                self._send_rows(language, calls, doctors)
+                self._send_rows(language, rows, doctors)
+        for call in calls:
+            if uuid.UUID(call["id"]) in talked:
+                self._send("talk", reading.talk_of(call))
 
     def _send_rows(
         self,

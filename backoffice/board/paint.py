@@ -18,6 +18,7 @@ from backoffice.board.shapes import (
     Sla,
     Snapshot,
 )
+from models.booking_words import Flag
 from services import i18n
 from services.clock import MOSCOW
 
@@ -147,15 +148,17 @@ def call_html(call: CallFacts) -> str:
         "bits": bits,
         "window": _window(call),
         "flags": ", ".join(words.flag(each) for each in call["flags"]),
+        "unread_words": words.counted("unread", call["unread"]),
     }
     return str(_rows().call(view))
 
 
 def call_row(call: CallFacts) -> CallRow:
     """Make the row of a call as it is sent."""
-    kept = CallRow.__annotations__.keys() - {"html"}
+    kept = CallRow.__annotations__.keys() - {"html", "danger"}
     facts: dict[str, Any] = {key: call[key] for key in kept}  # type: ignore[literal-required]
-    return {**facts, "html": call_html(call)}  # type: ignore[typeddict-item]
+    danger = Flag.DOCTOR_IN_DANGER in call["flags"]
+    return {**facts, "danger": danger, "html": call_html(call)}  # type: ignore[typeddict-item]
 
 
 def _columns(piece: axis.Cut | None) -> str | None:

@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backoffice.board.shapes import CallFacts, Counts, DoctorFacts, Facts, Sla
+from backoffice.board.shapes import CallFacts, Counts, DoctorFacts, Facts, Sla, Talk
 from models.booking_words import CallType, Priority
 from services import presence, russian, sla
 from services.clock import MOSCOW
+from services.live import Topic
 from services.working_plans import hours_from
 
 # How many transactions had ended when the statement looked. Of two readings the one
@@ -25,12 +26,22 @@ SEQ = (
 OPEN = "b.status IN ('pending', 'assigned', 'accepted', 'en_route', 'in_progress')"
 AT_MOST = 400
 
+# What the desk as one side has not read; the index on (booking_id, seq) serves both.
+LAST = "(SELECT coalesce(max(m.seq), 0) FROM message m WHERE m.booking_id = b.id)"
+UNREAD = """(SELECT count(*) FROM message m
+        WHERE m.booking_id = b.id AND m.kind <> 'system' AND m.hidden_at IS NULL
+          AND m.sender_role <> 'dispatcher'
+          AND m.seq > coalesce((SELECT r.up_to_seq FROM message_read r
+                                WHERE r.booking_id = b.id AND r.role = 'dispatcher'
+                                  AND r.user_id IS NULL), 0))"""
+
 CALLS = f"""
 SELECT {SEQ} AS seq, app_now() AS now, b.id::text, b.version, b.number, b.status,
        b.priority, b.call_type, b.specialization, left(b.symptoms, 60) AS gist,
        b.district, b.flags, b.created_at, b.wanted_from, b.wanted_to, b.latitude,
        b.longitude, c.name AS clinic, a.doctor_id::text AS doctor, a.planned_start,
        (SELECT m.payment_state FROM booking_money_v m WHERE m.id = b.id) AS payment,
+       {LAST} AS talk, {UNREAD} AS unread,
        CASE WHEN b.subject_name IS NULL THEN p.birth_date
             ELSE b.subject_birth_date END AS birth_date
 FROM booking b
@@ -84,6 +95,7 @@ WHERE u.id IN (
 ORDER BY u.last_name LIMIT {AT_MOST}
 """  # noqa: S608 - only constants of this module
 
+HIDDEN_IN = "SELECT DISTINCT booking_id FROM message WHERE id = ANY(:ids)"
 CLOSED_TODAY = """
 SELECT count(*) FILTER (WHERE status = 'completed') AS completed,
        count(*) FILTER (WHERE status = 'cancelled') AS cancelled
@@ -147,6 +159,8 @@ def _call(row: Any, limits: sla.Thresholds) -> CallFacts:
         "doctor": row.doctor,
         "start": seconds(row.planned_start),
         "payment": row.payment,
+        "talk": row.talk,
+        "unread": row.unread,
     }
 
 
@@ -190,6 +204,27 @@ async def calls(
     values: Mapping[str, Any] = {} if ids is None else {"ids": list(ids)}
     rows = await session.execute(sa.text(CALLS + where), values)
     return [_call(row, limits) for row in rows]
+
+
+def talk_of(call: CallFacts) -> Talk:
+    """What tells a pane that something is new in its conversation."""
+    return {
+        "call": call["id"],
+        "number": call["number"],
+        "seq": call["talk"],
+        "unread": call["unread"],
+    }
+
+
+async def talked(
+    session: AsyncSession, changed: Mapping[Topic, set[uuid.UUID]]
+) -> set[uuid.UUID]:
+    """Name the calls in whose conversation something was said, read or hidden."""
+    found = changed[Topic.CHAT] | changed[Topic.CHAT_READ]
+    if hidden := changed[Topic.CHAT_HIDDEN]:
+        rows = await session.execute(sa.text(HIDDEN_IN), {"ids": [*hidden]})
+        found |= {row.booking_id for row in rows}
+    return found
 
 
 async def doctors(

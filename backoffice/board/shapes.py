@@ -47,6 +47,17 @@ class CallFacts(TypedDict):
     doctor: str | None
     start: int | None
     payment: str
+    talk: int
+    unread: int
+
+
+class Talk(TypedDict):
+    """How a conversation stands: its last number, and what the desk has not read."""
+
+    call: str
+    number: int
+    seq: int
+    unread: int
 
 
 class Visit(TypedDict):
@@ -106,6 +117,8 @@ class CallRow(TypedDict):
     doctor: str | None
     start: int | None
     payment: str
+    unread: int
+    danger: bool
     html: str
 
 

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from backoffice.board import commands, fragments, paint, reading, screen
-from backoffice.board.feed import BYE, Client, Feed
+from backoffice.board.clients import BYE, Client
+from backoffice.board.feed import Feed
 from backoffice.board.once import once
 from backoffice.command_calls import Call
 from backoffice.commands import Done, command

@@ -122,6 +122,7 @@ COUNTED = {
     "free": ("{count} free", "{count} free"),
     "waiting_new": ("{count} change", "{count} changes"),
     "waits": ("waits {count} minute", "waits {count} minutes"),
+    "unread": ("{count} unread message", "{count} unread messages"),
     "updated": ("{count} row updated", "{count} rows updated"),
 }
 # A number of each plural form of Russian and English.

@@ -19,6 +19,7 @@ from tests.backoffice.browser import Browser, signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CALL_KEYS = {
+    "unread", "danger",
     "id", "seq", "at", "version", "number", "status", "priority", "type", "spec",
     "district", "created", "sla", "lat", "lon", "doctor", "start", "payment", "html",
 }  # fmt: skip

@@ -41,6 +41,8 @@ def call(**facts: Any) -> CallFacts:
         "doctor": None,
         "start": None,
         "payment": "unpaid",
+        "talk": 0,
+        "unread": 0,
     }
     return cast("CallFacts", made | facts)
 

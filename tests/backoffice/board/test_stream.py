@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
-from backoffice.board import feed, reading, views
+from backoffice.board import clients, feed, reading, views
 from backoffice.guard import cookie_name
 from models.booking_words import CancelReason, Flag
 from services import assignments, bookings, presence
@@ -248,8 +248,8 @@ async def test_the_window_of_the_axis_moves_for_all(
 
 
 async def test_who_cannot_keep_up_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "QUEUE_LIMIT", 2)
-    client = feed.Client("ru", make.nobody(), asyncio.Queue(2))
+    monkeypatch.setattr(clients, "QUEUE_LIMIT", 2)
+    client = clients.Client("ru", make.nobody(), asyncio.Queue(2))
     for _ in range(3):
         client.send(b"news")
     assert client.queue.get_nowait() == feed.BYE

@@ -121,7 +121,7 @@ NotificationsView.identity = "notifications"
 
 
 class NotificationTexts(Page):
-    """How every message reads, in both languages."""
+    """How every message reads, in both languages, and which way it goes."""
 
     name = Lazy("Texts of notifications")
     icon = "ti ti-mail"
@@ -132,8 +132,8 @@ class NotificationTexts(Page):
     async def notification_texts(self, request: Request) -> Response:
         """Fill each text with made-up facts."""
         texts = [
-            (kind, [_preview(kind, locale) for locale in LOCALES])
-            for kind in notification_texts.TEXTS
+            (kind, text, [_preview(kind, locale) for locale in LOCALES])
+            for kind, text in notification_texts.TEXTS.items()
         ]
         return await self.render(request, "notices/texts.html", {"texts": texts})
 

@@ -213,6 +213,15 @@ class UsersView(TableView, model=User):
         await roles.revoke(session, call.actor, call.id("pk"), role, reason)
         return Done(gettext("The role is taken."))
 
+    @command("/{pk}/senior", Permission.ROLE_GRANT, fresh=True)
+    async def senior(self, session: AsyncSession, call: Call) -> Done:
+        """Make a dispatcher a senior one, or no longer."""
+        senior, reason = call.checked("senior"), call.words("reason")
+        await roles.set_senior(session, call.actor, call.id("pk"), senior, reason)
+        if senior:
+            return Done(gettext("The dispatcher is a senior one now."))
+        return Done(gettext("The dispatcher is no senior one any more."))
+
     @command("/{pk}/second-factor/reset", Permission.SECOND_FACTOR_RESET, fresh=True)
     async def reset_second_factor(self, session: AsyncSession, call: Call) -> Done:
         """Free somebody who lost the phone and the recovery codes."""

@@ -11,7 +11,6 @@ import argparse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import escape
-from urllib.parse import parse_qs
 
 import uvicorn
 from starlette.applications import Starlette
@@ -22,6 +21,7 @@ from starlette.routing import Route
 from sandbox.inbox import Inbox, Message
 from sandbox.mail_server import mail_server
 from sandbox.oidc_provider import OidcProvider
+from sandbox.sms import SmsProvider
 from sandbox.telegram.app import Telegram
 from sandbox.telegram.config import from_environment as telegram_config
 from sandbox.yookassa.app import Emulator
@@ -63,19 +63,6 @@ class Outside:
         shown = "".join(map(_article, newest)) or "<p>Пока ничего.</p>"
         return HTMLResponse(PAGE.format(messages=shown))
 
-    async def send_sms(self, request: Request) -> Response:
-        """Answer as SMS.RU does to /sms/send with json=1."""
-        fields = parse_qs((await request.body()).decode())
-        number = fields.get("to", [""])[0]
-        text = fields.get("msg", [""])[0]
-        if not number.isdigit() or not text:
-            return JSONResponse({"status": "ERROR", "status_code": 202})
-        self.sms.put(f"+{number}", "", text)
-        sent = {"status": "OK", "status_code": 100, "sms_id": f"{len(text)}-{number}"}
-        return JSONResponse(
-            {"status": "OK", "status_code": 100, "sms": {number: sent}, "balance": 0}
-        )
-
     @asynccontextmanager
     async def living(self, _: Starlette) -> AsyncIterator[None]:
         async with self.yookassa.living(), self.telegram.living():
@@ -86,7 +73,7 @@ class Outside:
             routes=[
                 Route("/inbox/{kind:str}", self.read),
                 Route("/inbox", self.page),
-                Route("/sms/send", self.send_sms, methods=["POST"]),
+                *SmsProvider(self.sms).routes(),
                 *self.identities.routes(),
                 self.yookassa.mount(),
                 self.telegram.mount(),

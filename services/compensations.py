@@ -101,4 +101,6 @@ async def _tell(
 ) -> None:
     with use_locale(patient.locale):
         facts = {"call": booking.label, "amount": roubles(kopecks)}
-    await notify(session, actor, Notice("refund_wallet", patient.id, facts=facts))
+    kind, booking_id = "refund_wallet", booking.id
+    notice = Notice(kind, patient.id, facts=facts, booking_id=booking_id)
+    await notify(session, actor, notice)

@@ -63,7 +63,8 @@ async def _tell(session: AsyncSession, actor: Actor, booking: Booking) -> None:
     patient = await session.get_one(User, booking.patient_id)
     with use_locale(patient.locale):
         facts = {"call": booking.label, "amount": roubles(booking.extras_kopecks)}
-    notice = Notice("extras_await_consent", patient.id, facts=facts)
+    kind = "extras_await_consent"
+    notice = Notice(kind, patient.id, facts=facts, booking_id=booking.id)
     await notify(session, actor, notice)
 
 

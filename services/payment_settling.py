@@ -222,6 +222,7 @@ async def _give_back(step: _Step) -> None:
                 "amount": roubles(payment.amount_kopecks),
             },
             dedup_key=f"payment {payment.id} received",
+            booking_id=booking.id,
         )
         await notify(step.session, step.actor, notice)
 

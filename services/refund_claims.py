@@ -115,9 +115,9 @@ async def decline(
     await refund_claim_steps.close(session, actor, claim, ClaimStatus.DECLINED)
     booking = await session.get_one(Booking, claim.booking_id)
     facts = {"call": booking.label}
-    await notify(
-        session, actor, Notice("claim_declined", booking.patient_id, facts=facts)
-    )
+    kind, patient_id = "claim_declined", booking.patient_id
+    notice = Notice(kind, patient_id, facts=facts, booking_id=booking.id)
+    await notify(session, actor, notice)
     return claim
 
 

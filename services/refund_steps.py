@@ -268,7 +268,9 @@ async def tell(session: AsyncSession, actor: Actor, locked: Locked, kind: str) -
         "call": locked.booking.label,
         "amount": roubles(locked.refund.amount_kopecks),
     }
-    await notify(session, actor, Notice(kind, locked.payment.payer_id, facts=facts))
+    payer_id, booking_id = locked.payment.payer_id, locked.booking.id
+    notice = Notice(kind, payer_id, facts=facts, booking_id=booking_id)
+    await notify(session, actor, notice)
 
 
 def _bear(refund: Refund, booking: Booking, unwound: Unwound) -> None:

@@ -127,6 +127,25 @@ async def revoke(
     await _restart_sessions(session, user)
 
 
+async def set_senior(
+    session: AsyncSession,
+    actor: Actor,
+    user_id: uuid.UUID,
+    senior: bool,
+    reason: str,
+) -> None:
+    """Make a dispatcher one who is told of calls that wait too long, or no longer."""
+    demand(actor, Permission.ROLE_GRANT)
+    _not_oneself(actor, user_id)
+    await lock_user(session, user_id)
+    held = await _live_grant(session, user_id, Role.DISPATCHER)
+    if held.senior == senior:
+        return
+    held.senior = senior
+    facts = {"senior": senior, "reason": reason}
+    audit.record(session, actor, "role.senior_set", "user", user_id, **facts)
+
+
 async def demand_another_admin(session: AsyncSession, leaving: uuid.UUID) -> None:
     """Refuse unless another administrator stays who can sign in.
 

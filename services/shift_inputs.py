@@ -20,7 +20,7 @@ class ShiftInput(Input):
 
     @model_validator(mode="after")
     def _whole_minutes(self) -> Self:
-        _demand_minutes(self.starts_at, self.ends_at)
+        demand_minutes(self.starts_at, self.ends_at)
         return self
 
     @property
@@ -41,7 +41,7 @@ class ExceptionInput(Input):
         if (self.starts_at is None) != (self.ends_at is None):
             raise ValueError(gettext("A beginning and an end go together"))
         if self.starts_at and self.ends_at:
-            _demand_minutes(self.starts_at, self.ends_at)
+            demand_minutes(self.starts_at, self.ends_at)
         return self
 
     @property
@@ -52,7 +52,8 @@ class ExceptionInput(Input):
         return stretch_of(self.starts_at, self.ends_at)
 
 
-def _demand_minutes(*times: time) -> None:
+def demand_minutes(*times: time) -> None:
+    """Refuse seconds and time zones."""
     if any(each.second or each.microsecond or each.tzinfo for each in times):
         raise ValueError(gettext("Hours and minutes only, Moscow time"))
 

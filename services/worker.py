@@ -26,6 +26,7 @@ from services import (
     retention,
     settlements,
     shop_check,
+    sla_watch,
     sms_states,
     webhook_handling,
 )
@@ -56,6 +57,7 @@ DEFINED_IN = (
     retention,
     settlements,
     shop_check,
+    sla_watch,
     sms_states,
     webhook_handling,
 )

@@ -31,6 +31,7 @@ from api import (
     earnings,
     extra_consent,
     health,
+    notifications,
     password_reset,
     payments,
     price_list,
@@ -83,6 +84,7 @@ ROUTERS: Sequence[APIRouter] = (
     webhooks.router,
     refund_requests.router,
     withdrawals.router,
+    notifications.router,
     telegram_link.router,
 )
 LARGER = re.compile(f"POST ({re.escape(documents.PREFIX)}|{chat.LARGER})")

@@ -1,7 +1,8 @@
 // Looks for news of the talk now and then; what is being typed stays as it is.
 
 const EVERY_MS = 5000;
-const PARTS = ["[data-lines]", "[data-status]"];
+const PARTS = ["[data-lines]", "[data-status]", "[data-conclusion]"];
+const FORM = "[data-form]";
 
 function atEnd() {
   const page = document.documentElement;
@@ -12,12 +13,16 @@ function toEnd() {
   window.scrollTo({ top: document.documentElement.scrollHeight });
 }
 
+function exchange(part, differs, fresh) {
+  const now = document.querySelector(part);
+  const next = fresh.querySelector(part);
+  if (next && differs(now, next)) now.replaceWith(document.adoptNode(next));
+}
+
 function take(fresh) {
-  for (const part of PARTS) {
-    const now = document.querySelector(part);
-    const next = fresh.querySelector(part);
-    if (next && now.innerHTML !== next.innerHTML) now.replaceWith(document.adoptNode(next));
-  }
+  for (const part of PARTS) exchange(part, (a, b) => a.innerHTML !== b.innerHTML, fresh);
+  // A form comes or goes; one that is there may hold what somebody typed.
+  exchange(FORM, (a, b) => a.childElementCount !== b.childElementCount, fresh);
 }
 
 async function look() {

@@ -50,6 +50,7 @@ from api import (
 )
 from api.front import Front
 from api.idempotency import KEY_PATTERN
+from api.telegram import webhook as telegram_webhook
 from services import tokens
 from services.config import Settings
 from services.errors import DomainError
@@ -86,6 +87,7 @@ ROUTERS: Sequence[APIRouter] = (
     withdrawals.router,
     notifications.router,
     telegram_link.router,
+    telegram_webhook.router,
 )
 LARGER = re.compile(f"POST ({re.escape(documents.PREFIX)}|{chat.LARGER})")
 CORS_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language"]

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from api.app import install_api
 from api.chat_hub import ChatHub
+from api.telegram import webhook
 from backoffice import (
     assets,
     invitation_page,
@@ -36,6 +37,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Listen for changes while the application runs; leave no connection behind."""
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app.state.engine.dispose)
+        stack.push_async_callback(webhook.close, app)
         await stack.enter_async_context(_listening(app.state.listener))
         await stack.enter_async_context(app.state.board_feed.running())
         await stack.enter_async_context(app.state.chat_hub.running())

@@ -16,6 +16,7 @@ from rich.progress import track
 from sqlalchemy.exc import OperationalError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backoffice import bot
 from backoffice import demo as demo_day
 from backoffice.checks import check_catalogs, check_migrations
 from backoffice.running import (
@@ -44,7 +45,13 @@ commands = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-FORESEEN = (PostgresFailed, PortTaken, UnknownSchema, demo_day.DemoFailed)
+FORESEEN = (
+    PostgresFailed,
+    PortTaken,
+    UnknownSchema,
+    demo_day.DemoFailed,
+    bot.NoBot,
+)
 out = Console()
 err = Console(stderr=True)
 
@@ -136,6 +143,14 @@ def worker() -> None:
     settings = settings_or_fail()
     with clear_errors(), ready_database(settings) as url:
         work(settings, url)
+
+
+@commands.command("bot")
+def bot_command() -> None:
+    """Run the Telegram bot; where a webhook is set up, tell Telegram where it is."""
+    settings = settings_or_fail()
+    with clear_errors(), ready_database(settings) as url:
+        out.print(bot.run(settings, url))
 
 
 @commands.command()

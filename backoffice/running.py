@@ -59,14 +59,22 @@ def ready_database(settings: Settings) -> Iterator[str]:
 
 def serve(settings: Settings, *, worker: bool, log_file: Path | None = None) -> int:
     """Serve until a signal; the exit code is 0 after an orderly stop."""
-    child = Supervised(["-m", "backoffice", "worker"], {}, log_file)
-    if worker:
+    children = _children(settings, log_file) if worker else []
+    for child in children:
         child.start()
     try:
         return run_app(settings, log_file)
     finally:
-        if worker:
+        for child in children:
             child.stop()
+
+
+def _children(settings: Settings, log_file: Path | None) -> list[Supervised]:
+    """What runs beside the application: the worker, and a bot that asks for updates."""
+    names = ["worker"]
+    if settings.telegram_bot_token and not settings.telegram_webhook_secret:
+        names.append("bot")
+    return [Supervised(["-m", "backoffice", name], {}, log_file) for name in names]
 
 
 # The protocol is named, for one of the others is on its way out of its library. A

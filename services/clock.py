@@ -24,6 +24,14 @@ async def today(session: AsyncSession) -> date:
     return (await now(session)).astimezone(MOSCOW).date()
 
 
+async def of_outside(session: AsyncSession, moment: datetime) -> datetime:
+    """Tell when, by our clock, something happened that others have stamped."""
+    sql = "SELECT app_now() - greatest(clock_timestamp() - %(at)s, '0') AS at"
+    row: Any = await direct.fetch_one(session, sql, {"at": moment})
+    ours: datetime = row.at
+    return ours
+
+
 async def shift(session: AsyncSession, seconds: float) -> None:
     """Move this transaction's clock; only for the demo and test profiles."""
     await session.execute(

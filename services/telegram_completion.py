@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import PriceItem, TelegramDialog
+from models import Booking, PriceItem, TelegramDialog
 from models.booking import Verb, sources_of
 from models.price_item import PriceKind
 from models.role_grant import Role
@@ -27,7 +27,7 @@ from services import (
 )
 from services.actor import Actor
 from services.booking_drafts import ItemInput
-from services.errors import IllegalTransition, StaleVersion
+from services.errors import IllegalTransition, NotFound, StaleVersion
 from services.i18n import current_locale, gettext
 from services.inputs import Prose, wrong
 from services.telegram_buttons import Button, TelegramMessage, data
@@ -91,13 +91,16 @@ async def answer(
 ) -> TelegramMessage:
     """Take one answer in and ask the next question; the last one ends the visit.
 
-    Raises NotFound once the visit is no longer the doctor's, NotAsked for an answer
-    to another question, ValidationFailed for one that does not fit.
+    A visit that was lost or ended meanwhile ends the dialogue too. Raises NotAsked for
+    an answer to another question, ValidationFailed for one that does not fit.
     """
     if given is Given.WORDS and dialog.step == MINUTES:
         given = Given.NUMBER
     telegram_dialogs.next_step(dialog, given)
-    booking = (await visit_reads.visit(session, actor, dialog.booking_id)).booking
+    booking = await _under_way(session, actor, dialog)
+    if booking is None:
+        await telegram_dialogs.leave(session, actor.user_id)
+        return TelegramMessage(gettext("This visit is over, or no longer yours."))
     if given is Given.YES:
         return await _complete(session, actor, dialog)
     # A flag that was raised meanwhile makes no answer worthless.
@@ -113,6 +116,17 @@ async def answer(
         values["items"] = await _offered(session, dialog)
     await telegram_dialogs.move(session, dialog, given, **values)
     return await question(session, dialog)
+
+
+async def _under_way(
+    session: AsyncSession, actor: Actor, dialog: TelegramDialog
+) -> Booking | None:
+    try:
+        visit = await visit_reads.visit(session, actor, dialog.booking_id)
+    except NotFound:
+        return None
+    open_still = visit.booking.status in sources_of(Verb.COMPLETE, Role.DOCTOR)
+    return visit.booking if open_still else None
 
 
 async def question(session: AsyncSession, dialog: TelegramDialog) -> TelegramMessage:

@@ -45,9 +45,10 @@ class Person:
 
 
 async def person_of(session: AsyncSession, chat_id: int) -> Person | None:
-    """Find whom a private chat belongs to; None for nobody, and for who is blocked."""
+    """Find whom a private chat belongs to; None for nobody, and for who is blocked or
+    has no role here."""
     row: Any = await direct.fetch_one(session, _PERSON, {"chat_id": chat_id})
-    if row is None:
+    if row is None or not row.roles:
         return None
     return Person(row.id, row.locale, frozenset(map(Role, row.roles)))
 

@@ -109,6 +109,7 @@ TABLE = {
     "GET /v1/payments/{payment_id}/qr.svg": OWN_PATIENT,
     # Nobody who does not know the secret finds it.
     "POST /webhooks/yookassa/{path_secret}": "nn nn nn nn",
+    "POST /webhooks/telegram": "nn nn nn nn",
     "GET /v1/visits": AS_DOCTOR,
     "GET /v1/visits/{booking_id}": OWN_DOCTOR,
     "POST /v1/visits/{booking_id}/accept": OWN_DOCTOR,

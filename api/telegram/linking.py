@@ -1,0 +1,95 @@
+"""Becoming known to the bot, and being forgotten by it."""
+
+from aiogram import Router
+from aiogram.filters import Command, CommandObject, CommandStart
+from aiogram.types import CallbackQuery, Message
+
+from api.telegram.turn import Turn
+from services import telegram_dialogs, telegram_links, telegram_menus
+from services.i18n import gettext
+from services.inputs import clean_text
+from services.permissions import Permission, may
+
+LONGEST_NAME = 200
+
+
+def router() -> Router:
+    """Make the routes of linking; the rest of the bot is for people it knows."""
+    made = Router(name="linking")
+    made.message.register(claim, CommandStart(deep_link=True))
+    made.message.register(menu, CommandStart())
+    made.message.register(menu, Command("menu", "help"))
+    made.message.register(stop, Command("stop"))
+    made.message.register(leave, Command("cancel"))
+    return made
+
+
+def strangers() -> Router:
+    """Make the routes for everybody else: they learn how to link, and nothing more."""
+    made = Router(name="strangers")
+    made.message.register(explain)
+    made.callback_query.register(explain)
+    return made
+
+
+async def claim(message: Message, command: CommandObject, turn: Turn) -> None:
+    """Take the code of a deep link; wrong, old and used ones are answered alike."""
+    await telegram_links.limit_chat(turn.session, turn.chat_id)
+    code = command.args or ""
+    name = _name_of(message)
+    link = await telegram_links.claim(turn.session, turn.chat_id, name, code)
+    if link is None:
+        turn.say(gettext("This code is not good. Ask the app for a new link."))
+        return
+    turn.say(gettext("Almost done. Now confirm this chat in the app."))
+
+
+async def menu(_: Message, turn: Turn) -> None:
+    """Show what can be done."""
+    if turn.person is None:
+        await explain(_, turn)
+        return
+    turn.say(await telegram_menus.menu(turn.session, turn.person))
+
+
+async def stop(_: Message, turn: Turn) -> None:
+    """Part from the account."""
+    if turn.person is None:
+        await explain(_, turn)
+        return
+    role = next(
+        each for each in turn.person.roles if may(each, Permission.TELEGRAM_OWN)
+    )
+    await telegram_dialogs.leave(turn.session, turn.person.user_id)
+    await telegram_links.unlink(turn.session, turn.actor(role), "stopped")
+    turn.say(gettext("This chat is no longer linked. We write nothing here any more."))
+
+
+async def leave(_: Message, turn: Turn) -> None:
+    """Leave whatever the bot was asking."""
+    if turn.person is None:
+        await explain(_, turn)
+        return
+    asked = await telegram_dialogs.leave(turn.session, turn.person.user_id)
+    turn.say(gettext("Left.") if asked else gettext("Nothing was being asked."))
+
+
+async def explain(_: Message | CallbackQuery, turn: Turn) -> None:
+    """Say how a chat becomes known, to whoever writes."""
+    turn.say(
+        gettext(
+            "This chat is not linked. Open the app, choose Telegram, and follow it."
+        )
+    )
+
+
+def _name_of(message: Message) -> str:
+    """What the chat calls itself, as a person would read it in the app."""
+    name = message.chat.full_name
+    if message.chat.username:
+        name += f" (@{message.chat.username})"
+    shown = "".join(each for each in name if each.isprintable())
+    try:
+        return clean_text(shown)[:LONGEST_NAME]
+    except ValueError:
+        return "—"

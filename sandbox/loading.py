@@ -27,6 +27,7 @@ ORDER = (
     "application_event",
     "patient_profile",
     "address",
+    "consent",
 )
 # Each loaded step gets the line of the journal that its verb would have written.
 JOURNAL = """

@@ -26,6 +26,8 @@ from sandbox import (
     loading,
     money_stories,
     past_money,
+    past_talk,
+    phones,
 )
 from sandbox.cast import STAFF, City, Passwords, populate
 from sandbox.history import Past
@@ -128,10 +130,13 @@ async def _fill(sessions: Sessions, settings: Settings) -> None:
     with Progress() as bars:
         people = bars.add_task("People and streets", total=1)
         city = populate(chance, await words.hashed(), DOCTORS, PATIENTS)
+        phones.choose(city)
+        consent_texts.agree(city)
         async with transaction(sessions) as session:
             now = await present(session)
             await loading.load_people(session, city)
             await consent_texts.publish(session, city.staff["admin"])
+            await phones.prepare(session, city)
         bars.advance(people)
         await _applications(sessions, city, chance, bars)
         await _past(sessions, city, chance, now, bars)
@@ -165,6 +170,7 @@ async def _past(
             moments(chance, until, DAYS, count),
             progress=lambda done: bars.advance(bar, done),
         )
+        await past_talk.load(session, city.staff["dispatcher"])
 
 
 async def _walk(
@@ -177,6 +183,7 @@ async def _walk(
         await walk.run(script)
     async with transaction(sessions) as session:
         await clinics.hand_over(session, walk.dispatcher, city.clinics[0])
+        await phones.link(session, city)
 
 
 async def _money(
@@ -207,22 +214,29 @@ async def _check(sessions: Sessions, bars: Progress) -> None:
 
 def _write(folder: Path, city: City, words: Secrets) -> None:
     """Tell one login for each role, and beside it those of the simulated crowd."""
-    by_role = {"doctor": words.doctors, "patient": words.patients}
+    by_role = _by_role(words)
     staff = {name for name, role, *_ in STAFF if role in STAFF_ROLES} | {"clinic"}
     desks = ("dispatcher", "curator", "finance", "finance2", "admin", "clinic")
     logins = {
         name: {
             "login": city.logins[name],
-            "password": words.staff if name in staff else by_role[name],
+            "password": words.staff if name in staff else by_role[name.rstrip("2")],
         }
-        for name in (*desks, "doctor", "patient")
+        for name in (*desks, *sorted(phones.CHATS))
     }
     _write_private(folder / CROWD, _crowd(city, words))
     _write_private(folder / LOGINS, logins)
 
 
+def _by_role(words: Secrets) -> dict[str, str]:
+    return {"doctor": words.doctors, "patient": words.patients}
+
+
 def _crowd(city: City, words: Secrets) -> dict[str, Any]:
     people = {row["id"]: row["email"] for row in city.rows["app_user"]}
+    owners, by_role = phones.owners(city), _by_role(words)
+    # Who lives by the bot does nothing else.
+    apart = {each.user_id for each in owners if each.lives}
     doctors = [
         {
             "login": people[row["user_id"]],
@@ -230,12 +244,18 @@ def _crowd(city: City, words: Secrets) -> dict[str, Any]:
             "longitude": row["home_longitude"],
         }
         for row in city.rows["doctor_profile"]
+        if row["user_id"] not in apart
     ]
-    patients = [people[row["user_id"]] for row in city.rows["patient_profile"]]
+    patients = [
+        people[row["user_id"]]
+        for row in city.rows["patient_profile"]
+        if row["user_id"] not in apart
+    ]
     return {
         "assistant": {"login": city.logins["assistant"], "password": words.staff},
         "doctors": {"password": words.doctors, "people": doctors},
         "patients": {"password": words.patients, "logins": patients},
+        "phones": [each.told(by_role[each.role.value]) for each in owners],
     }
 
 

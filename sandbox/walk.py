@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.booking_words import CallType, Flag
 from models.role_grant import Role
 from models.specialization import Specialization
+from sandbox.callers import address_of, subject_of
 from sandbox.cast import City
 from sandbox.complaints import CANCELS, CONCLUSIONS, DECLINES, complaint, specialization
 from sandbox.history import Caller
@@ -32,12 +33,12 @@ from sandbox.paths import (
     Move,
 )
 from sandbox.rhythm import moments
+from sandbox.walk_talk import Talk
 from services import assignments, bookings, clock, visits
 from services.actor import Actor, Via
-from services.booking_drafts import BookingDraft, PatientDraft, SubjectInput
+from services.booking_drafts import BookingDraft, PatientDraft
 from services.database import Sessions
 from services.edges import transaction
-from services.inputs import AddressInput
 
 HOURS = 12
 # How many calls stand at each status when the board opens.
@@ -135,13 +136,18 @@ class Walk:
         self.dispatcher = Actor(
             self.city.staff["dispatcher2"], Role.DISPATCHER, Via.CONSOLE
         )
+        # A chance of its own: what is said changes nothing of what happens.
+        chance = random.Random(self.chance.random())
+        self.talk = Talk(chance, self.dispatcher.user_id, self.now, self._at)
 
     async def run(self, script: Script) -> None:
         """Walk one call from its first word to where its script ends."""
         async with transaction(self.sessions) as session:
             await self._at(session, script.made)
             caller = self.chance.choice(self.city.callers)
-            call = _Walked(*await self._create(session, caller, script.made), script)
+            made = await self._create(session, caller, script.made)
+            call = _Walked(*made, script, uuid.UUID(caller.id))
+            await self._say(session, call, "create", script.made)
             await self._follow(session, call)
             if call.doctor and not script.over and self.chance.random() < 0.08:
                 await self._at(session, self.now - 30)
@@ -156,6 +162,16 @@ class Walk:
                     await self._cancel(session, call, NO_DOCTOR)
                 return
             await _STEPS[move.verb](self, session, call, move)
+            await self._say(session, call, move.verb, moment)
+
+    async def _say(
+        self, session: AsyncSession, call: "_Walked", verb: str, moment: float
+    ) -> None:
+        doctor = {"doctor": call.doctor.id} if call.doctor else {}
+        people = {"patient": call.patient_id, **doctor}
+        moves = call.script.moves
+        last = not call.script.over and moment == (moves[-1][1] if moves else moment)
+        await self.talk.after(session, call.id, people, (verb, moment), last)
 
     async def _at(self, session: AsyncSession, moment: float) -> None:
         await clock.shift(session, moment - self.now)
@@ -166,13 +182,13 @@ class Walk:
         kind = specialization(self.chance)
         able = sum(kind.value in doctor.kinds for doctor in self.doctors)
         kind = kind if able >= ENOUGH else Specialization.THERAPIST
-        address = _address(caller)
+        address = address_of(caller)
         said: dict[str, Any] = {
             "call_type": CallType.URGENT,
             "specialization": kind,
             "symptoms": complaint(self.chance, kind),
             "address": address,
-            "subject": _subject(caller, kind),
+            "subject": subject_of(caller, kind),
         }
         if self.chance.random() < 0.15:
             said |= self._window(made)
@@ -256,6 +272,7 @@ class _Walked:
     kind: str
     point: tuple[float, float]
     script: Script
+    patient_id: uuid.UUID
     doctor: Doctor | None = None
     refused: list[uuid.UUID] = field(default_factory=list)
 
@@ -276,25 +293,3 @@ _STEPS: Mapping[str, Step] = {
     "unassign": Walk._unassign,
     "cancel": Walk._cancel,
 }
-
-
-def _address(caller: Caller) -> AddressInput:
-    text, entrance, floor, intercom, flat, _, latitude, longitude = caller.place.split(
-        "\t"
-    )
-    return AddressInput(
-        text=text,
-        entrance=entrance,
-        floor=floor,
-        intercom=intercom,
-        flat=flat,
-        latitude=float(latitude),
-        longitude=float(longitude),
-    )
-
-
-def _subject(caller: Caller, kind: Specialization) -> SubjectInput | None:
-    if kind is not Specialization.PEDIATRICIAN:
-        return None
-    name, birth_date = caller.child.split("\t")
-    return SubjectInput.model_validate({"name": name, "birth_date": birth_date})

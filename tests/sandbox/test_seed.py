@@ -3,6 +3,7 @@
 import json
 import random
 import stat
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from models import (
     ClinicMember,
     ClinicProfile,
     Document,
+    Message,
     Role,
     RoleGrant,
     User,
@@ -24,6 +26,7 @@ from models.base import uuid7
 from models.booking import ACTIVE, Status
 from models.doctor_application import ApplicationStatus
 from models.document import DocumentKind, Requirement
+from models.message import MessageKind
 from sandbox import loading, seed
 from sandbox.cast import Passwords, populate
 from sandbox.history import Past
@@ -31,20 +34,24 @@ from sandbox.rhythm import moments
 from services import (
     application_reads,
     bulk_loader,
+    chat_reads,
     clock,
     invariants,
     passwords,
+    quick_replies,
     renewed_papers,
     tax_numbers,
+    telegram_content,
+    telegram_links,
 )
 from services.actor import Actor, Via
-from services.config import Profile, Settings
+from services.config import Profile, Settings, use_settings
 from services.database import Sessions
 from tests import factories
 
 ROLES = {"dispatcher", "curator", "finance", "admin", "clinic", "doctor", "patient"}
-# Money takes two people.
-LOGINS = ROLES | {"finance2"}
+# Money takes two people; a doctor and a patient live by Telegram alone.
+LOGINS = ROLES | {"finance2", "doctor2", "patient2"}
 
 
 @pytest.fixture
@@ -86,8 +93,17 @@ async def test_a_million_in_small(session: AsyncSession) -> None:
     assert all(row.created_at <= now for row in rows)
 
 
+@pytest.fixture
+def with_bot(settings: Settings) -> Iterator[None]:
+    """A bot is set up, so that people can be linked with their chats."""
+    told = {"telegram_bot_token": "7000000001:x", "telegram_bot_name": "tot_demo_bot"}
+    use_settings(settings.model_copy(update=told))
+    yield
+    use_settings(settings)
+
+
 async def test_the_demo_is_made_once(
-    demo: Settings, sessions: Sessions, small: None
+    demo: Settings, sessions: Sessions, small: None, with_bot: None
 ) -> None:
     await seed.seed(demo)
     logins = json.loads((demo.data_dir / seed.LOGINS).read_text())
@@ -108,6 +124,8 @@ async def test_the_demo_is_made_once(
         assert (await session.exec(recent)).one() > 5
         await _check_clinics(session)
         await _check_applications(session)
+        await _check_talk(session)
+        await _check_phones(session, demo.data_dir)
     await seed.seed(demo)
     assert json.loads((demo.data_dir / seed.LOGINS).read_text()) == logins
     async with sessions() as session:
@@ -166,6 +184,41 @@ async def _check_applications(session: AsyncSession) -> None:
     )
     phones = [str(each) for each in (await session.exec(select(User.phone))).all()]
     assert not any(phone[-7:] in str(number) for phone in phones for number in numbers)
+
+
+async def _check_talk(session: AsyncSession) -> None:
+    """People talked in the past and have read it; of today some waits unread."""
+    desk = Actor(uuid7(), Role.DISPATCHER, Via.CONSOLE)
+    late = await clock.now(session) - timedelta(hours=14)
+    wrote = select(Message.booking_id).where(col(Message.kind) == MessageKind.TEXT)
+    old = set((await session.exec(wrote.where(col(Message.created_at) < late))).all())
+    new = set((await session.exec(wrote.where(col(Message.created_at) > late))).all())
+    assert len(old) > 50
+    for booking_id in list(old - new)[:20]:
+        assert (await chat_reads.unread(session, desk, booking_id)).unread == 0
+        said = await chat_reads.said_since(session, booking_id, 0)
+        assert [each.message.seq for each in said] == list(range(1, len(said) + 1))
+        at = [each.message.created_at for each in said]
+        assert at == sorted(at)
+    unread = [await chat_reads.unread(session, desk, each) for each in new]
+    assert any(each.unread for each in unread)
+    assert not all(each.unread for each in unread)
+    assert await quick_replies.listing(session)
+
+
+async def _check_phones(session: AsyncSession, folder: Path) -> None:
+    """Four people are linked; two of them live by the bot and by nothing else."""
+    crowd = json.loads((folder / seed.CROWD).read_text())
+    assert [each["lives"] for each in crowd["phones"]] == [True, True, False, False]
+    alive = {each["login"] for each in crowd["phones"] if each["lives"]}
+    others = {each["login"] for each in crowd["doctors"]["people"]}
+    assert not alive & (others | set(crowd["patients"]["logins"]))
+    for each in crowd["phones"]:
+        query = select(User.id).where(col(User.email) == each["login"])
+        user_id = (await session.exec(query)).one()
+        assert await telegram_links.chat_of(session, user_id) == each["chat_id"]
+        if each["role"] == "patient":
+            assert await telegram_content.agreed(session, user_id)
 
 
 async def test_foreign_data_is_left_alone(demo: Settings, sessions: Sessions) -> None:

@@ -1,127 +1,27 @@
 """What people are told really arrives, once, or waits for an operator."""
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
 from types import SimpleNamespace
 
 import httpx
 import pytest
-import pytest_asyncio
 import sqlalchemy as sa
-import uvicorn
 from sqlmodel import col, select
 
 from models import Notification
-from models.notification import NotificationChannel, NotificationStatus
 from models.role_grant import Role
-from sandbox.inbox import Inbox
-from sandbox.mail_server import mail_server
-from sandbox.outside import Outside
 from services import (
     notification_delivery,
     notification_settling,
-    notification_texts,
     sealing,
 )
 from services.actor import SYSTEM
-from services.config import get_settings, use_settings
-from services.database import Sessions
+from services.config import get_settings
 from services.edges import in_transaction, transaction
 from services.errors import Forbidden, IllegalTransition, NotFound
-from services.gateways import NotConfigured, Undelivered, mail, sms
-from services.i18n import catalog
+from services.gateways import NotConfigured, Undelivered, mail
 from services.notifications import Notice, notify, notify_role
 from tests import factories
-
-EMAIL, SMS = NotificationChannel.EMAIL, NotificationChannel.SMS
-QUEUED, SENT = NotificationStatus.QUEUED, NotificationStatus.SENT
-DEAD = NotificationStatus.DEAD
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-@dataclass
-class World:
-    mail: Inbox
-    sms: Inbox
-    address: str
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def world(settings) -> AsyncIterator[World]:
-    """The stand-ins of mail and SMS, and settings that lead to them."""
-    outside, smtp_port, port = Outside(), free_port(), free_port()
-    letters = mail_server(outside.mail, smtp_port)
-    letters.start()
-    config = uvicorn.Config(
-        outside.application(), host="127.0.0.1", port=port, log_level="error"
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - the library has no event for it
-        await asyncio.sleep(0.01)
-    address = f"http://127.0.0.1:{port}"
-    use_settings(
-        settings.model_copy(
-            update={
-                "smtp_host": "127.0.0.1",
-                "smtp_port": smtp_port,
-                "smtp_tls": "none",
-                "sms_url": f"{address}/sms/send",
-                "sms_sender": "TOT",
-            }
-        )
-    )
-    yield World(outside.mail, outside.sms, address)
-    use_settings(settings)
-    server.should_exit = True
-    await running
-    letters.stop()
-
-
-@pytest.fixture
-def dead_ends(settings) -> Iterator[None]:
-    """Servers that nobody answers at."""
-    port = free_port()
-    use_settings(
-        settings.model_copy(
-            update={
-                "smtp_host": "127.0.0.1",
-                "smtp_port": port,
-                "smtp_tls": "none",
-                "sms_url": f"http://127.0.0.1:{port}/sms/send",
-            }
-        )
-    )
-    yield
-    use_settings(settings)
-
-
-async def told(sessions: Sessions, **facts) -> Notification:
-    async def work(session):
-        user = await factories.patient(session)
-        notice = Notice(**({"kind": "verification_code", "user_id": user.id} | facts))
-        return await notify(session, SYSTEM, notice)
-
-    return await read(sessions, await in_transaction(sessions, work))
-
-
-async def read(sessions: Sessions, notification_id) -> Notification:
-    async with transaction(sessions) as session:
-        return await session.get_one(Notification, notification_id)
-
-
-async def at_once(sessions: Sessions, notification_id) -> None:
-    """Let the wait before the next try pass."""
-    async with transaction(sessions) as session:
-        row = await session.get_one(Notification, notification_id)
-        row.next_try_at = row.created_at - timedelta(seconds=1)
+from tests.telling import DEAD, EMAIL, QUEUED, SENT, SMS, at_once, read, told
 
 
 async def test_a_code_arrives_by_mail_and_is_erased_here(sessions, world) -> None:
@@ -305,51 +205,6 @@ async def test_after_a_crash_between_sending_and_settling_it_is_sent_again(
     assert (await read(sessions, row.id)).status is SENT
 
 
-@pytest.mark.parametrize(
-    ("body", "refused"),
-    [
-        ({"status_code": 500}, False),
-        ({"sms": {"79160000001": {"status_code": 207}}}, True),
-        ({"sms": []}, False),
-        ([], False),
-    ],
-)
-async def test_a_provider_that_says_no_is_understood(
-    settings, monkeypatch, body, refused
-) -> None:
-    async def answer(self, url, data) -> httpx.Response:
-        return httpx.Response(200, json=body)
-
-    monkeypatch.setattr(httpx.AsyncClient, "post", answer)
-    given = settings.model_copy(update={"sms_url": "http://127.0.0.1:1/"})
-    with pytest.raises(Undelivered) as caught:
-        await sms.send(given, "+79160000001", "text")
-    assert caught.value.refused is refused
-
-
-async def test_a_fault_of_the_provider_is_worth_another_try(
-    settings, monkeypatch
-) -> None:
-    async def answer(self, url, data) -> httpx.Response:
-        return httpx.Response(
-            502, text="bad gateway", request=httpx.Request("POST", url)
-        )
-
-    monkeypatch.setattr(httpx.AsyncClient, "post", answer)
-    given = settings.model_copy(update={"sms_url": "http://127.0.0.1:1/"})
-    with pytest.raises(Undelivered) as caught:
-        await sms.send(given, "+79160000001", "text")
-    assert not caught.value.refused
-
-
-async def test_a_provider_out_of_reach_is_worth_another_try(
-    settings, dead_ends
-) -> None:
-    with pytest.raises(Undelivered) as caught:
-        await sms.send(get_settings(), "+79160000001", "text")
-    assert not caught.value.refused
-
-
 async def test_the_job_of_a_notification_delivers_it(sessions, world) -> None:
     row = await told(sessions, kind="password_changed")
     context = SimpleNamespace(additional_context={"sessions": sessions})
@@ -367,19 +222,6 @@ async def test_a_mail_server_may_demand_tls_and_a_login(settings, world) -> None
         given = here.model_copy(update=change)
         with pytest.raises(Undelivered):
             await mail.send(given, "a@example.org", "s", "t")
-
-
-@pytest.mark.parametrize("kind", sorted(notification_texts.TEXTS))
-@pytest.mark.parametrize("locale", ["ru", "en"])
-def test_every_text_can_be_filled_and_names_nothing_medical(kind, locale) -> None:
-    facts = notification_texts.SAMPLE_FACTS
-    for short in (False, True):
-        made = notification_texts.render(kind, locale, facts, "123456", short=short)
-        assert "{" not in made.subject + made.text
-        assert ("123456" in made.text) == notification_texts.needs_secret(kind)
-    if locale == "ru":
-        english = str.__str__(notification_texts.TEXTS[kind].body)
-        assert catalog("ru").gettext(english) != english
 
 
 def test_a_seal_is_all_that_the_table_knows_of_a_code(settings) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from backoffice.command_calls import Call
 from backoffice.commands import Done, command
 from backoffice.pages import Page, page
-from services import settings
+from services import settings, telegram_content
 from services.edges import in_transaction
 from services.i18n import Lazy, gettext
 from services.permissions import Permission
@@ -54,7 +54,8 @@ class SettingsPage(Page):
     @page("/settings")
     async def settings(self, request: Request) -> Response:
         """List the settings by subject."""
-        lines = await in_transaction(request.app.state.sessions, settings.listing)
+        sessions = request.app.state.sessions
+        lines = await in_transaction(sessions, settings.listing)
         groups: list[tuple[str, list[Any]]] = [
             (str(GROUPS.get(name, name)), list(of_group))
             for name, of_group in groupby(lines, _group)
@@ -67,6 +68,7 @@ class SettingsPage(Page):
                 for of_whom, row in groupby(needed, _of_whom)
             ],
             "papers_title": GROUPS[PAPERS],
+            "telegram_on": await in_transaction(sessions, telegram_content.is_on),
         }
         return await self.render(request, "settings.html", context)
 
@@ -77,4 +79,11 @@ class SettingsPage(Page):
         if value is None:
             raise call.wrong("value", gettext("Enter a whole number."))
         await settings.put(session, call.actor, call.text("key"), value)
+        return Done(gettext("Saved."), to="/admin/settings")
+
+    @command("/settings/telegram", Permission.TELEGRAM_CONTENT_EDIT)
+    async def put_telegram(self, session: AsyncSession, call: Call) -> Done:
+        """Let Telegram carry content, or stop it."""
+        on, reason = call.checked("on"), call.words("reason")
+        await telegram_content.put(session, call.actor, on, reason)
         return Done(gettext("Saved."), to="/admin/settings")

@@ -21,7 +21,7 @@ from models import (
 from models.booking import Status
 from models.price_item import PriceKind
 from models.specialization import Specialization
-from services import passwords, roles, settings
+from services import passwords, roles, settings, telegram_content
 from services.database import Sessions
 from services.edges import transaction
 from tests import factories
@@ -424,6 +424,23 @@ async def test_settings_act_at_once_and_stay_in_bounds(
         assert answer.status_code == 422, wrong
     unknown = await admin.post("/settings", key="x", value="1", _headers=SCRIPT)
     assert unknown.status_code == 404
+
+
+async def test_telegram_carries_content_for_a_reason_only(
+    admin: Browser, sessions: Sessions
+) -> None:
+    page = await admin.page("/settings")
+    assert "только номер вызова, район и время" in page
+    silent = await admin.post("/settings/telegram", on="1", reason="", _headers=SCRIPT)
+    assert silent.status_code == 422
+    answer = await admin.post("/settings/telegram", on="1", reason="Решение юриста")
+    assert answer.status_code == 303
+    assert "имена, адреса, жалобы" in await admin.page("/settings")
+    async with transaction(sessions) as session:
+        assert await telegram_content.is_on(session)
+    await admin.post("/settings/telegram", on="0", reason="Отозвано")
+    async with transaction(sessions) as session:
+        assert not await telegram_content.is_on(session)
 
 
 async def test_the_journal_is_narrowed_by_who_what_and_when(

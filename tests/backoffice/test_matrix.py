@@ -61,6 +61,7 @@ PAGES = {
     "POST /staff": ADMINS,
     "GET /settings": ADMINS,
     "POST /settings": ADMINS,
+    "POST /settings/telegram": ADMINS,
     "GET /consents": ADMINS,
     "POST /consents": ADMINS,
     "POST /users/{pk}/block": ADMINS,

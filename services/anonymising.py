@@ -70,6 +70,48 @@ TEXTS: Sequence[str] = (
            (SELECT id FROM doctor_application WHERE user_id = ANY(:ids))
     """,
 )
+# What the person said anywhere, what anybody said in their calls, and why it was hidden.
+# A file without its row is swept away.
+TALK: Sequence[str] = (
+    """
+    UPDATE message SET text = CASE WHEN text IS NOT NULL THEN '—' END,
+           file_name = NULL, sha256 = NULL, storage_name = NULL, client_id = NULL
+     WHERE kind <> 'system'
+       AND (sender_id = ANY(:ids)
+            OR booking_id IN (SELECT id FROM booking WHERE patient_id = ANY(:ids)))
+    """,
+    """
+    UPDATE audit_event SET data = data - 'reason'
+     WHERE action = 'message.hidden'
+       AND (object_id, CAST(data ->> 'seq' AS int)) IN
+           (SELECT booking_id, seq FROM message
+             WHERE sender_id = ANY(:ids) AND hidden_at IS NOT NULL)
+    """,
+    "DELETE FROM message_read WHERE user_id = ANY(:ids)",
+    "DELETE FROM chat_ticket WHERE user_id = ANY(:ids)",
+    "DELETE FROM talk_link WHERE user_id = ANY(:ids)",
+    "DELETE FROM telegram_link WHERE user_id = ANY(:ids)",
+    # A doctor may have begun to write a conclusion about the person.
+    """
+    DELETE FROM telegram_dialog
+     WHERE user_id = ANY(:ids)
+        OR booking_id IN (SELECT id FROM booking WHERE patient_id = ANY(:ids))
+    """,
+    # What others were told about the person's calls, and patients about the doctor.
+    """
+    UPDATE notification SET facts = facts || '{"district": "—"}'
+     WHERE jsonb_exists(facts, 'district')
+       AND booking_id IN (SELECT id FROM booking WHERE patient_id = ANY(:ids))
+    """,
+    """
+    UPDATE notification SET facts = facts || '{"doctor": "—"}'
+     WHERE jsonb_exists(facts, 'doctor')
+       AND booking_id IN
+           (SELECT booking_id FROM assignment WHERE doctor_id = ANY(:ids))
+    """,
+    "DELETE FROM notification_preference WHERE user_id = ANY(:ids)",
+    "DELETE FROM quiet_hours WHERE user_id = ANY(:ids)",
+)
 # Where a fiscal receipt went stands in what was sent to the provider.
 MONEY: Sequence[str] = tuple(
     f"""
@@ -171,7 +213,7 @@ async def empty(
     await session.flush()
     # The histories refuse every change but this one, and only inside this setting.
     await _erasing(session, "on")
-    for statement in (*TEXTS, *MONEY, *ABOARD, *PERSON):
+    for statement in (*TEXTS, *TALK, *MONEY, *ABOARD, *PERSON):
         names = set(sa.text(statement).compile().params)
         given = {"ids": list(ids), **actor}
         used = {name: value for name, value in given.items() if name in names}

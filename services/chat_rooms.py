@@ -104,6 +104,15 @@ async def load(
     return filled(row)
 
 
+async def load_all(
+    session: AsyncSession, booking_ids: Collection[uuid.UUID]
+) -> Mapping[uuid.UUID, Room]:
+    """Read who stands in each of several conversations."""
+    values = {"ids": [*booking_ids], **access()}
+    rows = await direct.fetch_all(session, f"{ROOMS} WHERE b.id = ANY(%(ids)s)", values)
+    return {row.id: filled(row) for row in rows}
+
+
 def access() -> Mapping[str, Any]:
     """Give the values that `ROOMS` asks for: how long a doctor may look back."""
     key = settings.DOCTOR_ACCESS_HOURS

@@ -21,7 +21,6 @@ from models import (
     DoctorApplication,
     DoctorProfile,
     Document,
-    Notification,
     PatientProfile,
     ProfileChange,
     RefreshToken,
@@ -30,7 +29,14 @@ from models import (
     ShiftException,
     User,
 )
-from services import accounts, audit, consents, export_money, proven_phones
+from services import (
+    accounts,
+    audit,
+    consents,
+    export_money,
+    export_talk,
+    proven_phones,
+)
 from services.accounts import Card
 from services.booking_reads import HIDDEN_FROM_PATIENTS, BookingView, views
 from services.callers import Caller
@@ -125,11 +131,6 @@ OWN: Mapping[str, tuple[Any, str, tuple[str, ...]]] = {
         "doctor_id",
         ("day", "starts_at", "minutes", "comment"),
     ),
-    "notifications": (
-        Notification,
-        "user_id",
-        ("kind", "channel", "address", "status", "created_at", "sent_at"),
-    ),
     "sessions": (
         RefreshToken,
         "user_id",
@@ -162,18 +163,20 @@ async def collect(session: AsyncSession, caller: Caller) -> Export:
     ids = [caller.user_id, *await _merged(session, caller.user_id)]
     tables = {
         name: await _rows(session, table, owner, names, ids)
-        for name, (table, owner, names) in OWN.items()
+        for name, (table, owner, names) in {**OWN, **export_talk.OWN}.items()
     }
     tables.update(await export_money.tables(session, ids))
     tables["application_history"] = await _application_history(session, ids)
     tables["clinics"] = await _clinics(session, ids)
     tables["visits"] = await _visits(session, ids)
     calls = await _calls(session, ids)
+    mine = [call.view.booking.id for call in calls]
+    tables["messages"] = await export_talk.messages(session, mine)
     tables["read_by_others"] = await _reads(session, ids)
     given = await consents.own(session, caller.actor)
-    mine = await accounts.card(session, caller)
+    card = await accounts.card(session, caller)
     audit.record(session, caller.actor, "account.exported", "user", caller.user_id)
-    return Export(mine, calls, given, tables)
+    return Export(card, calls, given, tables)
 
 
 async def _merged(session: AsyncSession, user_id: uuid.UUID) -> Sequence[uuid.UUID]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Document
+from models import Document, Message
 from services import files
 from services.config import get_settings
 
@@ -35,6 +35,8 @@ def _old(folder: Path, before: float) -> list[str]:
 
 
 async def _unknown(session: AsyncSession, names: Sequence[str]) -> set[str]:
-    column = col(Document.storage_name)
-    known = await session.scalars(sa.select(column).where(column.in_(names)))
-    return set(names) - set(known)
+    unknown = set(names)
+    for column in (col(Document.storage_name), col(Message.storage_name)):
+        known = await session.scalars(sa.select(column).where(column.in_(names)))
+        unknown.difference_update(known)
+    return unknown

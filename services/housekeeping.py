@@ -14,6 +14,12 @@ EXPIRED: Mapping[str, str] = {
     "notification": "kind = 'account_erased' AND (sent_at IS NOT NULL"
     " OR created_at < app_now() - interval '7 days')",
     "chat_ticket": "expires_at < app_now() - interval '1 hour'",
+    # Telegram keeps an update that nobody took for a day (Bot API, Getting updates).
+    "telegram_update": "created_at < app_now() - interval '2 days'",
+    "telegram_dialog": "updated_at < app_now() - interval '1 day'",
+    "telegram_link": "coalesce(ended_at, CASE WHEN state <> 'linked' THEN expires_at"
+    " END) < app_now() - interval '30 days'",
+    "talk_link": "greatest(expires_at, page_expires_at) < app_now() - interval '1 day'",
     "staff_session": "coalesce(ended_at, expires_at) < app_now() - interval '30 days'",
 }
 

@@ -40,6 +40,17 @@ DELETE FROM audit_event WHERE id IN (
      AND created_at < app_now() - make_interval(days => :days)
    LIMIT :most)
 """
+# Numbers and moments stay, so that the rest of the record keeps its sense.
+_MESSAGES = """
+UPDATE message SET text = CASE WHEN text IS NOT NULL THEN '—' END,
+       file_name = NULL, sha256 = NULL, storage_name = NULL, client_id = NULL
+ WHERE id IN (
+  SELECT m.id FROM message m JOIN booking b ON b.id = m.booking_id
+   WHERE m.kind <> 'system' AND (m.text <> '—' OR m.storage_name IS NOT NULL)
+     AND coalesce(b.completed_at, b.cancelled_at)
+         < app_now() - make_interval(days => :days)
+   LIMIT :most)
+"""
 # Applicants whose last application has been over for so long, and who are no doctors.
 _APPLICANTS = """
 SELECT a.user_id FROM doctor_application a
@@ -70,20 +81,28 @@ SELECT u.id FROM app_user u
 
 async def notifications(session: AsyncSession) -> int:
     """Delete messages that were sent, or given up, long ago."""
-    return await _delete(session, settings.KEEP_NOTIFICATIONS, _NOTIFICATIONS)
+    return await _carry_out(session, settings.KEEP_NOTIFICATIONS, _NOTIFICATIONS)
 
 
 async def codes(session: AsyncSession) -> int:
     """Delete codes and links that ran out long ago."""
-    return await _delete(session, settings.KEEP_CODES, _CODES)
+    return await _carry_out(session, settings.KEEP_CODES, _CODES)
 
 
 async def sign_ins(session: AsyncSession) -> int:
     """Delete old sign-ins from the journal; its trigger lets nothing else go."""
     await session.execute(sa.text("SET LOCAL tot.retaining = 'on'"))
-    gone = await _delete(session, settings.KEEP_SIGN_INS, _SIGN_INS)
+    gone = await _carry_out(session, settings.KEEP_SIGN_INS, _SIGN_INS)
     await session.execute(sa.text("SET LOCAL tot.retaining = ''"))
     return gone
+
+
+async def messages(session: AsyncSession) -> int:
+    """Empty what was said in calls that ended long ago; pictures are swept away."""
+    await session.execute(sa.text("SET LOCAL tot.erasing = 'on'"))
+    emptied = await _carry_out(session, settings.KEEP_MESSAGES, _MESSAGES)
+    await session.execute(sa.text("SET LOCAL tot.erasing = ''"))
+    return emptied
 
 
 async def applicants(session: AsyncSession) -> int:
@@ -120,10 +139,11 @@ STEPS: Mapping[str, Step] = {
     "sign_ins": sign_ins,
     "applicants": applicants,
     "silent_accounts": silent_accounts,
+    "messages": messages,
 }
 
 
-async def _delete(session: AsyncSession, key: str, statement: str) -> int:
+async def _carry_out(session: AsyncSession, key: str, statement: str) -> int:
     days = await settings.get(session, key)
     if days == 0:
         return 0

@@ -29,6 +29,7 @@ DOCTOR_ACCESS_HOURS = "doctor_access_hours"
 KEEP_NOTIFICATIONS, KEEP_CODES = "retention.notifications", "retention.codes"
 KEEP_SIGN_INS, KEEP_APPLICANTS = "retention.sign_ins", "retention.applicants"
 KEEP_SILENT_ACCOUNTS = "retention.silent_accounts"
+KEEP_MESSAGES = "retention.messages"
 DOCUMENTS_MOST, DOCUMENTS_MEGABYTES = "documents.most", "documents.megabytes"
 EXTRAS_CONSENT_PERCENT = "extras.consent_above_percent"
 COMPENSATION_MOST = "compensation.most_kopecks"
@@ -170,6 +171,7 @@ def _retention() -> Iterable[Definition]:
         (KEEP_SIGN_INS, 1095, Lazy("Sign-ins leave the journal after, 30 at least")),
         (KEEP_APPLICANTS, 180, Lazy("Papers of refused applicants are deleted after")),
         (KEEP_SILENT_ACCOUNTS, 0, Lazy("Accounts never opened are erased after")),
+        (KEEP_MESSAGES, 0, Lazy("Conversations of ended calls are emptied after")),
     ):
         yield Definition(key, default, 0, longest, days, title)
 

@@ -117,7 +117,9 @@ async def whole(sessions: Sessions) -> str:
         texts = []
         for table in tables.all():
             rows = sa.text(f"SELECT coalesce(json_agg(t), '[]')::text FROM {table} t")
-            texts.append(f"{table}: {await session.scalar(rows)}")
+            # One line for each table, however many rows it has.
+            found = " ".join((await session.scalar(rows)).split("\n"))
+            texts.append(f"{table}: {found}")
     return "\n".join(texts)
 
 

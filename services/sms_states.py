@@ -62,7 +62,8 @@ async def unconfirmed(session: AsyncSession) -> Unconfirmed:
         )
         .order_by(col(Notification.sent_at))
     )
-    return dict(await session.execute(query))
+    found = await session.execute(query)
+    return {row.provider_id: row.id for row in found}
 
 
 async def note(

@@ -1,6 +1,6 @@
 """What must always be true of the data; each rule is a query for the offenders.
 
-The rules live in services/invariant_rules.py, those of money beside it. Tests ask
+The rules live in services/invariant_rules.py, those of money and talk beside it. Tests ask
 after every step, a job every quarter of an hour, the command `check-invariants`
 whenever somebody wants to know.
 """
@@ -14,8 +14,9 @@ from services.i18n import gettext
 from services.invariant_rules import RULES as OTHER_RULES
 from services.invariant_rules import Rule
 from services.money_invariant_rules import MONEY_RULES
+from services.talk_invariant_rules import TALK_RULES
 
-RULES = OTHER_RULES + MONEY_RULES
+RULES = OTHER_RULES + MONEY_RULES + TALK_RULES
 OFFENDERS_TOLD = 20
 
 

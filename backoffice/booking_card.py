@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from backoffice import booking_changes, booking_history, call_words
+from backoffice import booking_changes, booking_history, call_words, card_talk
 from backoffice.booking_commands import BookingCommands, card_path
 from backoffice.command_calls import Call
 from backoffice.commands import Done, command, sentence
@@ -193,6 +193,7 @@ async def context_of(
         "was": booking_changes.form_of(booking),
         "shown_forms": {each.value for each in (*STEPS, *OTHERS) if each in verbs},
         **CHOICES,
+        **await card_talk.context(session, actor, booking),
     }
 
 

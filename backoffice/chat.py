@@ -58,13 +58,14 @@ class Chats(Page):
 
     @page("/chats")
     async def chats(self, request: Request) -> Response:
-        """List the conversations; a script gets the rows alone."""
+        """List the conversations, without a word of what was said."""
         actor = staff_of(request).actor
         entries = await in_transaction(
             request.app.state.sessions,
             lambda session: chat_desk.listing(session, actor),
         )
-        return await self.render(request, "chat/list.html", {"entries": entries})
+        context = chat_pane.listing(entries) | {"scripts": assets.folder()}
+        return await self.render(request, "chat/list.html", context)
 
     @page("/calls/{pk}/chat")
     async def chat(
@@ -100,8 +101,8 @@ class Chats(Page):
             "scripts": assets.folder(),
             "older": first if first > 1 else 0,
             "client_id": uuid.uuid4().hex,
-            "typed": call.text("text") if call else "",
-            "error": sentence(error) if error else "",
+            "chat_typed": call.text("text") if call else "",
+            "chat_error": sentence(error) if error else "",
             "hide": request.query_params.get("hide", ""),
         }
         return await self.render(request, "chat/page.html", context)

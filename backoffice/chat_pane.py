@@ -1,17 +1,18 @@
 """How a conversation looks to a dispatcher: messages, marks, and what the script needs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from babel import dates
 
-from backoffice import assets, formats
-from backoffice.board import paint
+from backoffice import assets, call_words, formats
+from backoffice.board import paint, words
 from models.message import MessageKind
 from models.role_grant import Role
-from services.chat_desk import Conversation, Hiding
+from services.chat_desk import Conversation, Entry, Hiding
 from services.chat_reads import Line
 from services.clock import MOSCOW
 from services.i18n import Lazy, current_locale, gettext
@@ -25,6 +26,12 @@ READ = {
         Lazy("The patient has read it"),
     ),
     Role.DOCTOR: (Lazy("The doctor has not read it"), Lazy("The doctor has read it")),
+}
+LAST_ICONS = {**MARK_ICONS, Role.DISPATCHER: "headset"}
+LAST = {
+    Role.PATIENT: Lazy("The patient wrote last"),
+    Role.DOCTOR: Lazy("The doctor wrote last"),
+    Role.DISPATCHER: Lazy("The dispatcher wrote last"),
 }
 # What the script says by itself.
 SCRIPT = {
@@ -173,16 +180,37 @@ def people(talk: Conversation) -> list[dict[str, str]]:
     ]
 
 
+def listing(entries: Sequence[Entry]) -> dict[str, Any]:
+    """What the page of all conversations shows, in two groups."""
+    unread = [each for each in entries if each.unread]
+    rest = [each for each in entries if not each.unread]
+    return {
+        "entries": entries,
+        "groups": [(gettext("Unread"), unread), (gettext("Read"), rest)],
+        "icons": {role.value: icon for role, icon in LAST_ICONS.items()},
+        "last": {role.value: str(text) for role, text in LAST.items()},
+        "age": _age,
+        "unread": partial(words.counted, "unread"),
+        "boot_chat": boot(()),
+    }
+
+
+def _age(entry: Entry) -> str:
+    if (entry.now - entry.last_at).total_seconds() < 60:
+        return gettext("just now")
+    return call_words.between(entry.last_at, entry.now)
+
+
 def boot(replies: Iterable[str]) -> dict[str, Any]:
     """What the script of the pane needs to start."""
-    words = {key: str(text) for key, text in SCRIPT.items()}
+    said = {key: str(text) for key, text in SCRIPT.items()}
     for role, (no, yes) in READ.items():
-        words |= {f"read.{role.value}.no": str(no), f"read.{role.value}.yes": str(yes)}
+        said |= {f"read.{role.value}.no": str(no), f"read.{role.value}.yes": str(yes)}
     return {
         "base": BASE,
         "board": "/admin/board",
         "assets": f"{assets.folder()}/board",
         "lang": current_locale(),
         "replies": [*replies],
-        "words": words,
+        "words": said,
     }

@@ -28,6 +28,7 @@ from backoffice.payouts import Payouts
 from backoffice.preferences import Preferences
 from backoffice.price_list import PriceListView
 from backoffice.profile_changes import ProfileChanges
+from backoffice.quick_replies import QuickReplies
 from backoffice.recon import Mismatches
 from backoffice.refund_policy import RefundPolicyPage
 from backoffice.refunds import RefundPage
@@ -73,6 +74,7 @@ VIEWS: tuple[type[Any], ...] = (
     NotificationsView,
     ConsentTexts,
     SettingsPage,
+    QuickReplies,
     Preferences,
     OwnPassword,
     OwnSessions,

@@ -6,7 +6,7 @@ The feed listens while the application runs, but reads nothing while nobody watc
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,16 +16,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from backoffice.board import paint, reading
+from backoffice.board import paint, reading, talk
 from backoffice.board.clients import BYE, Client, event
 from backoffice.board.shapes import CallFacts, Counts, DoctorFacts, Facts, Snapshot
-from services import living_sessions
+from services import living_sessions, notice_reads
 from services.clock import MOSCOW
 from services.database import Sessions
 from services.edges import transaction
 from services.i18n import use_locale
 from services.listener import Listener
 from services.live import Topic
+from services.notice_reads import Outage
 
 logger = logging.getLogger("tot.board")
 
@@ -67,6 +68,7 @@ class Feed:
         self._watchers: list[Any] = []
         self._origin = 0
         self._counts: tuple[float, Counts] | None = None
+        self._outages: tuple[float, Sequence[Outage]] = (0.0, [])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -113,9 +115,12 @@ class Feed:
             generation = self._generation
             counts = self._known_counts(now)
             async with transaction(self._sessions) as session:
-                facts = await reading.everything(session, known=counts)
+                shut = self._outages[1] if self._outages[0] > now else None
+                facts = await reading.everything(session, None, counts, shut)
             if counts is None:
                 self._counts = now + COUNTS_SECONDS, facts["counts"]
+            if shut is None:
+                self._outages = now + COUNTS_SECONDS, facts["outages"]
             made = await self._draw(facts, language)
             self._kept[language] = Kept(generation, now + KEPT_SECONDS, made)
             return made
@@ -186,7 +191,7 @@ class Feed:
         calls: list[CallFacts] = []
         doctors: list[DoctorFacts] = []
         async with transaction(self._sessions) as session:
-            talked = await reading.talked(session, changed)
+            talked = await talk.talked(session, changed)
             if asked := changed[Topic.CALL] | talked:
                 calls = await reading.calls(session, [*asked])
             if changed[Topic.DOCTOR]:
@@ -208,7 +213,7 @@ class Feed:
                 self._send_rows(language, rows, doctors)
         for call in calls:
             if uuid.UUID(call["id"]) in talked:
-                self._send("talk", reading.talk_of(call))
+                self._send("talk", talk.talk_of(call))
 
     def _send_rows(
         self,
@@ -254,12 +259,26 @@ class Feed:
         async with transaction(self._sessions) as session:
             living = await living_sessions.living(session, wanted)
             watchers = await reading.watchers(session)
+            shut = await notice_reads.outages(session)
         for client in self.clients:
             if client.session_id not in living:
                 client.send(BYE)
         if watchers != self._watchers:
             self._watchers = watchers
             self._send("watch", watchers)
+        self._tell_outages(shut)
+
+    def _tell_outages(self, shut: Sequence[Outage]) -> None:
+        """Say so at once when a channel shuts, opens again or piles up more."""
+        changed = shut != self._outages[1]
+        now = asyncio.get_running_loop().time()
+        self._outages = now + COUNTS_SECONDS, shut
+        if not changed:
+            return
+        self._generation += 1
+        for language in {client.language for client in self.clients}:
+            with use_locale(language):
+                self._send("outages", paint.outages(shut), language)
 
     async def _sweep(self) -> None:
         """Redraw what changes by time alone: overruns, lateness, old positions."""

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backoffice import call_words, cells
-from backoffice.board import axis, paint, reading, words
+from backoffice.board import axis, paint, reading, talk, words
 from models import Booking, BookingEvent, User
 from models.booking import Verb, sources_of
 from models.booking_words import CancelReason, Flag
@@ -85,6 +85,7 @@ async def card(session: AsyncSession, actor: Actor, booking_id: uuid.UUID) -> An
     acts = paint.fragment(
         "acts.html",
         booking=found.booking,
+        unread=await talk.unread(session, booking_id),
         allowed={each.value for each in allowed},
         flags=[
             (each.value, label(each), found.booking.has_flag(each)) for each in Flag

@@ -1,5 +1,6 @@
 """Draw rows as HTML: the only place that knows how a call or a doctor looks."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from backoffice.board.shapes import (
 from models.booking_words import Flag
 from services import i18n
 from services.clock import MOSCOW
+from services.notice_reads import Outage
 
 FOLDER = Path(__file__).parent.parent / "templates"
 OLD_POSITION = 300
@@ -282,4 +284,13 @@ def snapshot(facts: Facts) -> Snapshot:
         "doctors": [doctor_row(each, facts["day"]) for each in facts["doctors"]],
         "watchers": facts["watchers"],
         "counts": facts["counts"],
+        "outages": outages(facts["outages"]),
     }
+
+
+def outages(found: Iterable[Outage]) -> list[str]:
+    """Say which channels are shut, since when and how much waits for them."""
+    return [
+        words.outage(each.channel, clock(int(each.since.timestamp())), each.waiting)
+        for each in found
+    ]

@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backoffice.board.shapes import CallFacts, Counts, DoctorFacts, Facts, Sla, Talk
+from backoffice.board import talk
+from backoffice.board.shapes import CallFacts, Counts, DoctorFacts, Facts, Sla
 from models.booking_words import CallType, Priority
-from services import presence, russian, sla
+from services import notice_reads, presence, russian, sla
 from services.clock import MOSCOW
-from services.live import Topic
+from services.notice_reads import Outage
 from services.working_plans import hours_from
 
 # How many transactions had ended when the statement looked. Of two readings the one
@@ -26,22 +27,13 @@ SEQ = (
 OPEN = "b.status IN ('pending', 'assigned', 'accepted', 'en_route', 'in_progress')"
 AT_MOST = 400
 
-# What the desk as one side has not read; the index on (booking_id, seq) serves both.
-LAST = "(SELECT coalesce(max(m.seq), 0) FROM message m WHERE m.booking_id = b.id)"
-UNREAD = """(SELECT count(*) FROM message m
-        WHERE m.booking_id = b.id AND m.kind <> 'system' AND m.hidden_at IS NULL
-          AND m.sender_role <> 'dispatcher'
-          AND m.seq > coalesce((SELECT r.up_to_seq FROM message_read r
-                                WHERE r.booking_id = b.id AND r.role = 'dispatcher'
-                                  AND r.user_id IS NULL), 0))"""
-
 CALLS = f"""
 SELECT {SEQ} AS seq, app_now() AS now, b.id::text, b.version, b.number, b.status,
        b.priority, b.call_type, b.specialization, left(b.symptoms, 60) AS gist,
        b.district, b.flags, b.created_at, b.wanted_from, b.wanted_to, b.latitude,
        b.longitude, c.name AS clinic, a.doctor_id::text AS doctor, a.planned_start,
        (SELECT m.payment_state FROM booking_money_v m WHERE m.id = b.id) AS payment,
-       {LAST} AS talk, {UNREAD} AS unread,
+       {talk.LAST} AS talk, {talk.UNREAD} AS unread,
        CASE WHEN b.subject_name IS NULL THEN p.birth_date
             ELSE b.subject_birth_date END AS birth_date
 FROM booking b
@@ -95,7 +87,6 @@ WHERE u.id IN (
 ORDER BY u.last_name LIMIT {AT_MOST}
 """  # noqa: S608 - only constants of this module
 
-HIDDEN_IN = "SELECT DISTINCT booking_id FROM message WHERE id = ANY(:ids)"
 CLOSED_TODAY = """
 SELECT count(*) FILTER (WHERE status = 'completed') AS completed,
        count(*) FILTER (WHERE status = 'cancelled') AS cancelled
@@ -206,27 +197,6 @@ async def calls(
     return [_call(row, limits) for row in rows]
 
 
-def talk_of(call: CallFacts) -> Talk:
-    """What tells a pane that something is new in its conversation."""
-    return {
-        "call": call["id"],
-        "number": call["number"],
-        "seq": call["talk"],
-        "unread": call["unread"],
-    }
-
-
-async def talked(
-    session: AsyncSession, changed: Mapping[Topic, set[uuid.UUID]]
-) -> set[uuid.UUID]:
-    """Name the calls in whose conversation something was said, read or hidden."""
-    found = changed[Topic.CHAT] | changed[Topic.CHAT_READ]
-    if hidden := changed[Topic.CHAT_HIDDEN]:
-        rows = await session.execute(sa.text(HIDDEN_IN), {"ids": [*hidden]})
-        found |= {row.booking_id for row in rows}
-    return found
-
-
 async def doctors(
     session: AsyncSession, day: date, ids: Sequence[uuid.UUID] | None = None
 ) -> list[DoctorFacts]:
@@ -248,11 +218,14 @@ async def counts(session: AsyncSession, now: datetime) -> Counts:
 
 
 async def everything(
-    session: AsyncSession, day: date | None = None, known: Counts | None = None
+    session: AsyncSession,
+    day: date | None = None,
+    known: Counts | None = None,
+    outages: Sequence[Outage] | None = None,
 ) -> Facts:
     """Read the whole board; `seq` is the oldest of its readings.
 
-    Counts that are known already are not made anew.
+    Counts and outages that are known already are not looked for anew.
     """
     head = (
         await session.execute(sa.text(f"SELECT {SEQ} AS seq, app_now() AS now"))
@@ -266,6 +239,7 @@ async def everything(
         "doctors": await doctors(session, shown),
         "watchers": await watchers(session),
         "counts": known or await counts(session, head.now),
+        "outages": await notice_reads.outages(session) if outages is None else outages,
     }
 
 

@@ -6,7 +6,10 @@ own and travels back with each command. `html` is the row as the page shows it, 
 by the same template as the first page.
 """
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
+
+from services.notice_reads import Outage
 
 SlaState = Literal["later", "ok", "soon", "broken"]
 Kind = Literal["free", "wait", "road", "visit", "over", "late", "off", "block"]
@@ -167,6 +170,7 @@ class Facts(TypedDict):
     doctors: list[DoctorFacts]
     watchers: list[Watcher]
     counts: Counts
+    outages: Sequence[Outage]
 
 
 class Snapshot(TypedDict):
@@ -181,3 +185,4 @@ class Snapshot(TypedDict):
     doctors: list[DoctorRow]
     watchers: list[Watcher]
     counts: Counts
+    outages: list[str]

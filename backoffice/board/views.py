@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from backoffice import chat_pane
 from backoffice.board import commands, fragments, paint, reading, screen
 from backoffice.board.clients import BYE, Client
 from backoffice.board.feed import Feed
@@ -18,7 +19,7 @@ from backoffice.board.once import once
 from backoffice.command_calls import Call
 from backoffice.commands import Done, command
 from backoffice.pages import Page, page, staff_of
-from services import presence
+from services import presence, quick_replies
 from services.edges import in_transaction
 from services.errors import NotFound
 from services.i18n import Lazy, current_locale
@@ -69,7 +70,9 @@ class Board(Page):
         """Draw the whole board; without script it is complete as it stands."""
         snapshot = await self._snapshot(request, _day(request))
         side = await self._side(request, snapshot)
-        context = screen.context(request, snapshot) | {"side": side}
+        replies = await in_transaction(request.app.state.sessions, quick_replies.texts)
+        context = screen.context(request, snapshot)
+        context |= {"side": side, "boot_chat": chat_pane.boot(replies)}
         drawn = await self.render(request, "board/page.html", context)
         return await _packed(request, drawn)
 

@@ -6,6 +6,7 @@ from backoffice.board.axis import Doing
 from backoffice.board.shapes import Visit
 from models.booking import Status
 from models.booking_words import CallType, Flag, Priority
+from models.notification import NotificationChannel
 from models.payment import PaymentState
 from models.specialization import Specialization
 from services.i18n import Lazy, gettext, ngettext
@@ -115,6 +116,16 @@ SCRIPT = {
     "got_it": Lazy("Got it"),
     "reassign_to": Lazy("Reassign to {doctor}…"),
     "failed": Lazy("It did not work."),
+    "danger": Lazy("DOCTOR IN DANGER"),
+    "danger.open": Lazy("Open the call"),
+    "danger.seen": Lazy("I have seen it"),
+}
+OUTAGES = {
+    NotificationChannel.SMS: Lazy("SMS have not left since {at}, {count} wait"),
+    NotificationChannel.EMAIL: Lazy("E-mails have not left since {at}, {count} wait"),
+    NotificationChannel.TELEGRAM: Lazy(
+        "Telegram has not answered since {at}, {count} wait"
+    ),
 }
 COUNTED = {
     "overdue": ("{count} overdue", "{count} overdue"),
@@ -213,6 +224,11 @@ def bar(visit: Visit, leave: str, arrive: str, end: str, *, unfit: bool = False)
 def counted(key: str, count: int) -> str:
     """A phrase with a number in it."""
     return ngettext(*COUNTED[key], count)
+
+
+def outage(channel: NotificationChannel, at: str, count: int) -> str:
+    """What is said of a channel by which nothing leaves."""
+    return gettext(str.__str__(OUTAGES[channel]), at=at, count=count)
 
 
 def script() -> dict[str, str]:

@@ -1,5 +1,5 @@
 // Doctors as rows on the time axis; the candidates of the selected call stand first.
-import { $, $$, clock, element, esc, id, now, on, order, plural, span, t, tell } from "./base.js"
+import { $, $$, clock, element, esc, icon, id, now, on, order, plural, span, t, tell } from "./base.js"
 import { calls, doctors, state } from "./store.js"
 import * as filter from "./filter.js"
 
@@ -27,7 +27,18 @@ export function draw(row) {
   }
   $(".rk", node).outerHTML = mine ? `<kbd class="rk">${mine.rank}</kbd>` : `<span class="rk"></span>`
   for (const bar of $$("a.bar", node)) bar.classList.toggle("is-mine", bar.search === `?call=${state.selected}`)
+  talks(row, node)
   return node
+}
+
+// Unread talk of a visit is marked on its bar and counted beside the name.
+function talks(row, node) {
+  const waits = row.calls.filter(key => calls.get(key)?.unread), n = waits.reduce((sum, key) => sum + calls.get(key).unread, 0)
+  for (const bar of $$("a.bar", node)) bar.classList.toggle("has-talk", waits.includes(bar.search.slice(6)))
+  const old = $(".dn .talk-n", node), html = n ? `<span class="talk-n" title="${plural("unread", n)}">${icon("message")}${n}</span>` : ""
+  if ((old?.outerHTML ?? "") === html) return
+  old?.remove()
+  $(".dnn", node).insertAdjacentHTML("afterend", html)
 }
 
 function head(name, words, n) {
@@ -91,7 +102,7 @@ on("rows", changes => {
     if (!doctors.has(key)) nodes.delete(key)
   }
   if (moved) arrange()
-  else refresh(changes.doctors.keys())
+  else refresh(new Set([...changes.doctors.keys(), ...[...changes.calls.keys()].map(key => calls.get(key)?.doctor)]))
 })
 for (const news of ["filter", "candidates", "sending"]) on(news, arrange)
 for (const news of ["preview", "selected"]) on(news, () => refresh())

@@ -9,6 +9,7 @@ import * as queue from "./queue.js"
 import * as send from "./send.js"
 import * as side from "./side.js"
 import * as sound from "./sound.js"
+import * as talk from "./talk.js"
 
 function move(to) {
   const rows = queue.shown(), at = rows.findIndex(row => row.id === state.selected)
@@ -33,6 +34,7 @@ function escape() {
   if (menu) menu.open = false
   else if (!id("notice").hidden) id("notice").hidden = true
   else if (document.activeElement.matches("input")) document.activeElement.blur()
+  else if (talk.close()) return
   else if (filter.isOn()) filter.clear()
 }
 
@@ -40,7 +42,7 @@ const ACTS = {
   ArrowDown: () => move(at => at + 1), ArrowUp: () => move(at => at - 1), Home: () => move(() => 0), End: () => move((_, n) => n - 1),
   Enter: openCard, KeyU: () => send.takeBack(), KeyN: () => id("new").click(), KeyG: nextBroken, KeyK: doctors.candidatesFirst,
   KeyZ: doctors.zoom, KeyV: map.fold, KeyF: openFilters, KeyM: sound.toggle, Slash: () => id("search").focus(),
-  KeyR: () => live.isStale() ? live.retry() : side.rank(), KeyX: () => state.selected && send.show(`calls/${state.selected}/dialog?verb=cancel`),
+  KeyR: () => live.isStale() ? live.retry() : side.rank(), KeyC: () => talk.open(), KeyX: () => state.selected && send.show(`calls/${state.selected}/dialog?verb=cancel`),
 }
 const help = () => id("help").showModal()
 
@@ -48,10 +50,13 @@ function press(event) {
   // Under the form of a new call no key may reach the board.
   if (event.ctrlKey || event.altKey || event.metaKey || $(".nc-layer")) return
   if (id("dialog").open) return send.dialogKey(event)
+  if ($(".chat dialog[open]")) return
   if (event.code === "Escape") return escape()
   if (id("help").open || event.target.closest("input, textarea, select")) return
   const digit = Number(event.code.match(/^(?:Digit|Numpad)([1-9])$/)?.[1])
   // A key does what the eye just read: before the first snapshot there is nothing to do.
+  // Over an open conversation no candidate is seen, so none is assigned.
+  if (digit && talk.isOpen()) return
   if (digit) {
     if (event.shiftKey) side.preview(digit)
     else if (!event.repeat && state.ready) send.assign(digit)

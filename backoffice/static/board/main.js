@@ -10,9 +10,10 @@ import * as queue from "./queue.js"
 import * as send from "./send.js"
 import * as side from "./side.js"
 import * as sound from "./sound.js"
+import * as talk from "./talk.js"
 import * as watch from "./watch.js"
 
-for (const part of [queue, doctors, map, side, filter, send, sound, watch, keys, live]) part.start()
+for (const part of [queue, doctors, map, side, filter, send, sound, talk, watch, keys, live]) part.start()
 
 function tick() {
   queue.tick()

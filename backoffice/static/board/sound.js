@@ -18,12 +18,12 @@ function wake() {
   audio.onstatechange = paint
   audio.resume().then(paint)
 }
-function play(tones) {
-  if (!wanted || audio?.state !== "running") return
+function play(tones, loud = 0.18) {
+  if ((!wanted && loud < 0.3) || audio?.state !== "running") return
   tones.forEach((pitch, n) => {
     const from = audio.currentTime + n * 0.2, tone = audio.createOscillator(), gain = audio.createGain()
     tone.frequency.value = pitch
-    gain.gain.setValueAtTime(0.18, from)
+    gain.gain.setValueAtTime(loud, from)
     gain.gain.exponentialRampToValueAtTime(0.001, from + 0.17)
     tone.connect(gain).connect(audio.destination)
     tone.start(from)
@@ -45,11 +45,26 @@ on("broken", row => {
   play([880, 880])
 })
 on("new-call", row => row.priority === "emergency" && play([660, 880, 1175]))
+// Softer and lower than a call; a burst of messages is heard once.
+let told = 0
+on("message", () => {
+  if (Date.now() - told > 3000) play([523, 659], 0.08)
+  told = Date.now()
+})
+// The alarm of a doctor in danger goes on until it is seen, even where sound is off.
+let alarm
+on("danger", yes => {
+  if (yes === Boolean(alarm)) return
+  if (!yes) return (clearInterval(alarm), alarm = null)
+  const ring = () => play([988, 740, 988, 740, 988, 740], 0.32)
+  ring()
+  alarm = setInterval(ring, 4000)
+})
 on("stale", () => play([660, 440]))
 on("restored", () => play([440, 660]))
 
 export function start() {
   button.addEventListener("click", toggle)
-  if (wanted) addEventListener("pointerdown", wake, { once: true })
+  for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, wake, { once: true })
   paint()
 }

@@ -33,7 +33,8 @@ function put(kind, row, flash) {
     if (!known && flash) tell("new-call", row)
     if (state.sending.has(row.id) && row.version > state.sending.get(row.id).version) state.sending.delete(row.id)
   }
-  // What one has done oneself needs no flash.
+  // What was read needs no flash, nor what one has done oneself.
+  if (known && row.unread < known.unread) flash = false
   if (state.own.get(row.id) > Date.now()) flash = false
   mark(kind, row.id, flash && known?.html !== row.html)
   return 1

@@ -21,6 +21,6 @@ export function feed(pane) {
   listen(news => {
     if (news.kind === "talk") pane.heard(news.row)
     else if (news.kind === "typing") pane.typing(news.row)
-    else if (news.kind === "snapshot") pane.restored()
+    else if (news.kind === "snapshot") pane.restored(news.snapshot)
   })
 }

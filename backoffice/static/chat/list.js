@@ -60,7 +60,7 @@ export class List {
 
   // A line before the first unread message, set once when the conversation is opened.
   drawUnread(after) {
-    const first = this.messages.find(node => Number(node.dataset.seq) > after && !node.matches(".is-desk,.m-system"))
+    const first = this.messages.find(node => Number(node.dataset.seq) > after && !node.matches(".is-desk,.m-system,.is-hidden"))
     if (!first) return null
     const line = document.createElement("li"), name = document.createElement("span")
     line.className = "unread-line"

@@ -8,12 +8,15 @@ import { Outbox } from "./outbox.js"
 const NEAR = 60
 
 export class Pane {
-  constructor(root, { closed } = {}) {
+  // `closed` and `unread` are told when the pane is left and how much waits unread.
+  constructor(root, { closed, unread } = {}) {
     const $ = name => root.querySelector(`[data-chat-${name}]`)
-    Object.assign(this, { root, $, closed, scroll: $("scroll"), news: $("news"), list: new List($("list")) })
+    Object.assign(this, { root, $, closed, unread, scroll: $("scroll"), news: $("news"), list: new List($("list")) })
     this.outbox = new Outbox(this.list, () => this.catchUp())
     this.composer = new Composer($("form"), (...said) => this.say(...said))
-    this.scroll.addEventListener("scroll", () => this.seen(), { passive: true })
+    this.scroll.addEventListener("scroll", () => { this.stays = this.isAtEnd(); this.seen() }, { passive: true })
+    // A picture that has just got its height must not push the end out of sight.
+    $("list").addEventListener("load", () => this.stays && this.toEnd(), true)
     this.news.addEventListener("click", () => this.toEnd(true))
     $("older").addEventListener("click", () => this.older())
     $("close")?.addEventListener("click", () => this.close())
@@ -50,12 +53,14 @@ export class Pane {
       this.facts(body)
       this.list.add(body.messages)
       this.read = body.mine
+      this.ready = true
       this.outbox.open(call)
       this.settle(body)
       const line = body.unread ? this.list.drawUnread(body.mine) : null
       if (line) this.scroll.scrollTop = line.offsetTop - this.scroll.clientHeight / 3
       else this.toEnd()
       this.seen()
+      if (this.more) this.catchUp()
     }
     if (focus && !this.composer.form.hidden) this.composer.focus()
   }
@@ -66,6 +71,7 @@ export class Pane {
   // Nothing of another call may stand here while this one loads.
   blank() {
     this.call = null
+    this.ready = this.more = false
     this.list.clear()
     this.news.hidden = true
     this.$("typing").textContent = ""
@@ -108,15 +114,12 @@ export class Pane {
 
   // One question at a time; what is announced meanwhile is asked for after it.
   async catchUp() {
-    if (!this.call) return
-    if (this.asking) return (this.more = true, this.asking)
+    if (!this.ready || this.asking) return (this.more = true, this.asking)
+    this.more = false
     this.asking = this.ask()
     await this.asking
     this.asking = null
-    if (this.more) {
-      this.more = false
-      return this.catchUp()
-    }
+    if (this.more) return this.catchUp()
   }
   async ask() {
     for (let full = true; full;) {
@@ -133,11 +136,13 @@ export class Pane {
       this.seen()
     }
   }
-  heard({ call, seq }) {
-    if (call === this.call && this.isOpen) this.catchUp(seq)
+  heard(news) {
+    this.unread?.(news)
+    if (news.call === this.call && this.isOpen) this.catchUp()
   }
   // The link was lost and is back: whatever was missed comes now, what failed goes out.
-  restored() {
+  restored({ calls = [] } = {}) {
+    for (const { id, unread } of calls) this.unread?.({ call: id, unread })
     if (!this.isOpen) return
     if (!this.call && this.root.dataset.call) return this.open(this.root.dataset.call, false)
     this.catchUp()
@@ -157,6 +162,7 @@ export class Pane {
   toEnd(smooth) {
     this.scroll.scrollTo({ top: this.scroll.scrollHeight, behavior: smooth && !matchMedia("(prefers-reduced-motion: reduce)").matches ? "smooth" : "instant" })
     this.news.hidden = true
+    this.stays = true
   }
   // Read is what stood whole in a window that somebody looks at.
   seen() {

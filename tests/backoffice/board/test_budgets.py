@@ -49,6 +49,7 @@ def busy_day() -> Snapshot:
         ],
         "watchers": [],
         "counts": {"completed": 0, "cancelled": 0},
+        "outages": [],
     }
     return paint.snapshot(facts)
 

@@ -10,6 +10,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services import direct
 
 MOSCOW = ZoneInfo("Europe/Moscow")
+_OF_OUTSIDE = """
+SELECT date_bin('1 second', app_now() - greatest(clock_timestamp() - %(at)s, '0')
+                + interval '0.5 second', timestamptz 'epoch') AS at
+"""
 
 
 async def now(session: AsyncSession) -> datetime:
@@ -25,9 +29,11 @@ async def today(session: AsyncSession) -> date:
 
 
 async def of_outside(session: AsyncSession, moment: datetime) -> datetime:
-    """Tell when, by our clock, something happened that others have stamped."""
-    sql = "SELECT app_now() - greatest(clock_timestamp() - %(at)s, '0') AS at"
-    row: Any = await direct.fetch_one(session, sql, {"at": moment})
+    """Tell when, by our clock, something happened that others have stamped.
+
+    To the second, so that equal stamps stay equal; never later than about now.
+    """
+    row: Any = await direct.fetch_one(session, _OF_OUTSIDE, {"at": moment})
     ours: datetime = row.at
     return ours
 

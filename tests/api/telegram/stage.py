@@ -100,9 +100,21 @@ class Stage:
         for each in ids.all():
             await notification_delivery.deliver(self.sessions, each)
 
-    async def tapped(self, phone: Phone, text: str, **told: Any) -> None:
-        phone.tap(text, **told)
+    async def tapped(self, phone: Phone, text: str) -> None:
+        """Tap the newest button that begins like this."""
+        found = (
+            (each["message_id"], key)
+            for each in reversed(phone.received)
+            for key in phone.buttons(each)
+            if key.startswith(text)
+        )
+        message_id, key = next(found)
+        phone.tap(key, message_id)
         await self.heard()
+
+    async def row(self, booking: Booking) -> dict[str, Any]:
+        """Every column of a call."""
+        return (await self.now(booking)).model_dump()
 
     async def said(self, phone: Phone, text: str) -> None:
         phone.say(text)

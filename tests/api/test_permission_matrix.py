@@ -134,6 +134,8 @@ TABLE = {
     "GET /v1/me/telegram-link": AS_TELEGRAM,
     "POST /v1/me/telegram-link/confirm": AS_TELEGRAM,
     "DELETE /v1/me/telegram-link": "uu nn nn ff",
+    "GET /v1/me/notifications": ANY_TOKEN,
+    "PUT /v1/me/notifications": ANY_TOKEN,
     "GET /v1/consent-texts": PUBLIC,
     "GET /v1/me/consents": ANY_TOKEN,
     "POST /v1/me/consents": ANY_TOKEN,

@@ -99,6 +99,38 @@ async def test_a_phone_is_masked_in_the_list(
     assert str(other.user.phone)[-7:-2] not in page
 
 
+async def test_every_state_and_channel_has_its_words_and_only_the_dead_are_retried(
+    sessions: Sessions, admin: Browser, curator: Browser
+) -> None:
+    keys = {}
+    for status in NotificationStatus:
+        key = await dead(sessions, curator.user, "application_approved")
+        async with transaction(sessions) as session:
+            row = await session.get_one(Notification, key)
+            row.status = status
+            if status is NotificationStatus.DELIVERED:
+                row.channel, row.address = NotificationChannel.TELEGRAM, "123456789"
+                row.delivered_at = row.created_at
+        keys[status] = key
+    rows = await admin.page("/notifications/list")
+    for word in ("Доставлено", "Ушло другим способом", "Уже не нужно", "В Telegram"):
+        assert word in rows
+    assert "…789" in rows
+    assert "123456789" not in rows
+    assert "Доставлено" in await admin.page("/notifications/list?status=delivered")
+    assert "…789" in await admin.page("/notifications/list?channel=telegram")
+    for status, key in keys.items():
+        page = await admin.page(f"/notifications/details/{key}")
+        assert ("/retry" in page) == (status is NotificationStatus.DEAD)
+
+
+async def test_the_texts_say_which_way_they_go(admin: Browser) -> None:
+    page = await admin.page("/notification-texts")
+    assert "В Telegram → SMS → Почта" in page
+    assert "нельзя отключить" in page
+    assert "срочно" in page
+
+
 async def test_the_list_of_ones_own_ends_at_a_hundred(
     sessions: Sessions, curator: Browser
 ) -> None:

@@ -72,6 +72,25 @@ async def test_a_member_of_staff_is_created_with_a_password_shown_once(
     assert "Укажите почту или телефон" in no_login.text
 
 
+async def test_a_dispatcher_becomes_a_senior_one_and_no_longer(
+    admin: Browser, sessions: Sessions
+) -> None:
+    async with transaction(sessions) as session:
+        user = await factories.dispatcher(session)
+    here, card = f"/users/{user.id}/senior", f"/users/details/{user.id}"
+    assert "Сделать старшим" in await admin.page(card)
+    await admin.post(here, senior="1", **WHY)
+    page = await admin.page(card)
+    assert "Теперь это старший диспетчер." in page
+    assert ">старший</span>" in page
+    assert "Больше не старший" in page
+    assert (await admin.post(here, senior="0", _headers=SCRIPT)).status_code == 422
+    await admin.post(here, senior="0", **WHY)
+    page = await admin.page(card)
+    assert "Диспетчер больше не старший." in page
+    assert ">старший</span>" not in page
+
+
 async def test_roles_are_given_and_taken_with_a_reason(
     admin: Browser, sessions: Sessions
 ) -> None:

@@ -130,6 +130,8 @@ async def _run(view: Any, request: Request, work: Work, way: Way) -> Response:
             await confirmation.keep_refusal(call)
         known = problems.understand(error)
         return await _refuse(view, request, call, known, way.again)
+    finally:
+        await request.close()
     return await _answer(view, call, done)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import sqladmin.i18n
 from sqlmodel.ext.asyncio.session import AsyncSession
-from starlette.datastructures import FormData, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -174,10 +174,9 @@ async def _token_in_form(request: Request, body: bytes, files: int) -> str:
         values = fields.get(TOKEN_FIELD, [])
         return values[0] if len(values) == 1 else ""
     if kind.startswith("multipart/form-data"):
-        form: FormData = await Request(request.scope, _replay(body, None)).form(
-            max_files=files, max_fields=MAX_FIELDS
-        )
-        value = form.get(TOKEN_FIELD, "")
+        again = Request(request.scope, _replay(body, None))
+        async with again.form(max_files=files, max_fields=MAX_FIELDS) as form:
+            value = form.get(TOKEN_FIELD, "")
         return value if isinstance(value, str) else ""
     return ""
 

@@ -32,8 +32,10 @@ MOST_FRAMES, FRAMES_SECONDS = 200, 10.0
 class Hearing:
     """The ear of one socket."""
 
-    def __init__(self, sessions: Sessions, outbox: Outbox) -> None:
-        self._sessions = sessions
+    def __init__(
+        self, sessions: Sessions, turns: asyncio.Semaphore, outbox: Outbox
+    ) -> None:
+        self._sessions, self._turns = sessions, turns
         self._outbox = outbox
         self._malformed = 0
         self._typed_at = self._calm_at = float("-inf")
@@ -92,10 +94,11 @@ class Hearing:
         """Do it in a transaction of its own; a refusal is answered and gives None."""
         seat = self._outbox.seat
         try:
-            return await in_transaction(
-                self._sessions,
-                lambda session: work(session, seat.actor, seat.booking_id),
-            )
+            async with self._turns:
+                return await in_transaction(
+                    self._sessions,
+                    lambda session: work(session, seat.actor, seat.booking_id),
+                )
         except (NotFound, Forbidden):
             self._outbox.end(OUT_OF_RIGHT)
         except Exception as error:  # noqa: BLE001 - every error becomes an answer

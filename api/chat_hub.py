@@ -28,6 +28,9 @@ logger = logging.getLogger("tot.chat")
 PATROL_SECONDS, RETRY_SECONDS = 2.0, 0.5
 # So many sockets of one person in one process; more are refused.
 MOST_OF_ONE = 10
+# So many frames are carried out at once; the rest wait for a turn, not for the pool,
+# and most of its connections stay with the rest of the application.
+AT_ONCE = 8
 OUTAGE = (SQLAlchemyError, psycopg.Error, OSError)
 TYPING = {
     Topic.TYPING_PATIENT: Role.PATIENT,
@@ -50,6 +53,7 @@ class ChatHub:
         self._woken: Woken = {}
         self._hidden: set[uuid.UUID] = set()
         self._news = asyncio.Event()
+        self.turns = asyncio.Semaphore(AT_ONCE)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -93,7 +93,7 @@ async def _seat(websocket: WebSocket, ticket: str) -> Seat | int:
 async def _talk(websocket: WebSocket, seat: Seat, after_seq: int) -> None:
     hub: ChatHub = websocket.app.state.chat_hub
     outbox = Outbox(seat, after_seq, lambda: hub.look(seat.booking_id))
-    hearing = Hearing(websocket.app.state.sessions, outbox)
+    hearing = Hearing(websocket.app.state.sessions, hub.turns, outbox)
     with hub.joined(outbox):
         ways = [
             asyncio.create_task(outbox.pump(websocket)),

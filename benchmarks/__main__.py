@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from benchmarks import (
     candidates,
+    chat,
     console,
     create,
     data,
@@ -39,6 +40,7 @@ NAMES = (
     "money",
     "statement",
     "export",
+    "chat",
     "memory",
 )
 MEMORY_MB = 250.0
@@ -89,6 +91,8 @@ class Bench:
             self._tell(asyncio.run(statement.measure(url)))
         if "export" in names:
             self._export()
+        if "chat" in names:
+            self._chat()
         if "big" in urls:
             self._on_servers(urls, names)
 
@@ -97,6 +101,14 @@ class Bench:
         export.load(copy)
         with application(copy, self.folder) as app:
             self._tell(asyncio.run(export.measure(app)))
+
+    def _chat(self) -> None:
+        copy = data.copied(self.server, self.sizes["small"], "chat")
+        with (
+            application(copy, self.folder) as app,
+            floor(copy, self.folder, "benchmarks.chat_floor") as bare,
+        ):
+            self._tell(asyncio.run(chat.measure(app, bare, copy)))
 
     def _on_servers(self, urls: dict[str, str], names: Sequence[str]) -> None:
         enter = self.stack.enter_context
@@ -137,7 +149,7 @@ class Bench:
 def _needs(database: str, names: Sequence[str]) -> bool:
     if database == "doctors":
         return "candidates" in names
-    if database == "small" and {"money", "export"} & set(names):
+    if database == "small" and {"money", "export", "chat"} & set(names):
         return True
     served = {"create", "lists", "board", "live", "memory", "loader"}
     return bool(served & set(names))

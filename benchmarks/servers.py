@@ -54,11 +54,11 @@ def application(url: str, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def floor(url: str, folder: Path) -> Iterator[Server]:
-    """Run the hand-written server."""
+def floor(url: str, folder: Path, module: str = "benchmarks.floor") -> Iterator[Server]:
+    """Run a hand-written server."""
     plain = url.replace("+psycopg", "")
     environment = {"FLOOR_URL": plain}
-    arguments = ["-m", "benchmarks.floor"]
+    arguments = ["-m", module]
     with _running(arguments, environment, folder / "floor.log") as server:
         yield server
 

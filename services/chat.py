@@ -25,7 +25,6 @@ from services import (
     live,
 )
 from services.actor import Actor
-from services.chat_rooms import Room
 from services.errors import (
     FileRefused,
     IdempotencyKeyReused,
@@ -50,10 +49,14 @@ _TYPING = {
     Role.DOCTOR: live.Topic.TYPING_DOCTOR,
     Role.DISPATCHER: live.Topic.TYPING_DISPATCHER,
 }
-_LATELY = """
+# What was said under this name already, and how much was said lately.
+_BEFORE = """
 SELECT count(*) AS hits,
        ceil(extract(epoch FROM min(created_at) + make_interval(secs => %(seconds)s)
-                               - app_now())) AS wait
+                               - app_now())) AS wait,
+       (SELECT id FROM message
+         WHERE booking_id = %(booking_id)s AND sender_id = %(sender_id)s
+           AND client_id = %(client_id)s) AS known
   FROM (SELECT created_at FROM message
          WHERE sender_id = %(sender_id)s
            AND created_at > app_now() - make_interval(secs => %(seconds)s)
@@ -86,15 +89,14 @@ async def send(
     conversation is closed, IdempotencyKeyReused when the name was used for another
     text, FileRefused for a file that is no picture.
     """
-    room = await chat_rooms.enter(session, actor, booking_id, lock=True)
-    known = await _known(session, room, actor, client_id)
-    if known is not None:
-        if (known.text, known.sha256) != (text, picture and picture.sha256):
-            raise IdempotencyKeyReused
-        return known
+    question = _before(actor, booking_id, client_id)
+    room, before = await chat_rooms.enter_asking(session, actor, booking_id, question)
+    if before.known is not None:
+        return await _again(session, before.known, text, picture)
     if room.closed:
         raise IllegalTransition("This conversation is closed.")
-    await _demand_calm(session, actor)
+    if before.hits >= MOST:
+        raise TooManyRequests(retry_after=max(1, int(before.wait)))
     values: dict[str, Any] = {
         "kind": MessageKind.TEXT.value,
         "sender_id": actor.user_id,
@@ -175,24 +177,26 @@ async def picture(
     return StoredFile(found.file_name or "", found.media_type, 1, content)
 
 
-async def _known(
-    session: AsyncSession, room: Room, actor: Actor, client_id: str | None
-) -> Message | None:
-    if client_id is None:
-        return None
-    query = select(Message).where(
-        col(Message.booking_id) == room.booking_id,
-        col(Message.sender_id) == actor.user_id,
-        col(Message.client_id) == client_id,
-    )
-    return (await session.exec(query)).one_or_none()
+def _before(
+    actor: Actor, booking_id: uuid.UUID, client_id: str | None
+) -> direct.Statement:
+    return _BEFORE, {
+        "booking_id": booking_id,
+        "sender_id": actor.user_id,
+        "client_id": client_id,
+        "seconds": SECONDS,
+        "most": MOST,
+    }
 
 
-async def _demand_calm(session: AsyncSession, actor: Actor) -> None:
-    values = {"sender_id": actor.user_id, "seconds": SECONDS, "most": MOST}
-    row: Any = await direct.fetch_one(session, _LATELY, values)
-    if row.hits >= MOST:
-        raise TooManyRequests(retry_after=max(1, int(row.wait)))
+async def _again(
+    session: AsyncSession, known_id: uuid.UUID, text: str | None, picture: Taken | None
+) -> Message:
+    """Give what was said under the same name before, if it says the same."""
+    known = await session.get_one(Message, known_id)
+    if (known.text, known.sha256) != (text, picture and picture.sha256):
+        raise IdempotencyKeyReused
+    return known
 
 
 async def _kept(picture: Taken) -> dict[str, Any]:

@@ -142,6 +142,32 @@ async def enter(
     """Open the conversation to somebody who stands in it; NotFound to all others."""
     demand(actor, Permission.CHAT_WRITE if lock else Permission.CHAT_READ)
     room = await load(session, booking_id, lock=lock)
+    await _admit(session, actor, room)
+    return room
+
+
+async def enter_asking(
+    session: AsyncSession,
+    actor: Actor,
+    booking_id: uuid.UUID,
+    question: direct.Statement,
+) -> tuple[Room, Any]:
+    """Open the conversation to write in it, and ask one thing more on the same way.
+
+    The answer, of which the first row is given, was read under the lock too.
+    """
+    demand(actor, Permission.CHAT_WRITE)
+    values = {"id": booking_id, **access()}
+    together = [(_LOCK, values), (_ROOM, values), question]
+    _, rooms, answers = await direct.fetch_together(session, together)
+    if not rooms:
+        raise NotFound
+    room = filled(rooms[0])
+    await _admit(session, actor, room)
+    return room, answers[0]
+
+
+async def _admit(session: AsyncSession, actor: Actor, room: Room) -> None:
     staff = actor.acting_as is Role.DISPATCHER
     if staff and actor.user_id == room.patient_id:
         raise Forbidden("Nobody decides on a call of their own.")
@@ -151,7 +177,6 @@ async def enter(
         shown = await proven_phones.may_see(session, actor.user_id, room.source)
         if not shown:
             raise NotFound
-    return room
 
 
 async def participant(

@@ -33,12 +33,15 @@ COLUMNS = (
 _NAMES = ", ".join(COLUMNS)
 _VALUES = ", ".join(f"%({name})s" for name in COLUMNS)
 _ADD = f"""
-INSERT INTO message (id, booking_id, seq, {_NAMES})
-SELECT %(id)s, %(booking_id)s,
-       1 + coalesce((SELECT max(seq) FROM message
-                     WHERE booking_id = %(booking_id)s), 0),
-       {_VALUES}
-RETURNING *
+WITH added AS (
+  INSERT INTO message (id, booking_id, seq, {_NAMES})
+  SELECT %(id)s, %(booking_id)s,
+         1 + coalesce((SELECT max(seq) FROM message
+                       WHERE booking_id = %(booking_id)s), 0),
+         {_VALUES}
+  RETURNING *
+)
+SELECT pg_notify(%(channel)s, %(payload)s) AS told, added.* FROM added
 """  # noqa: S608 - only constants of this module
 
 
@@ -51,9 +54,11 @@ async def append(
     """
     given: dict[str, Any] = {**dict.fromkeys(COLUMNS), "data": {}, **values}
     given |= {"id": uuid7(), "booking_id": booking_id, "data": Jsonb(given["data"])}
+    given |= live.notice(live.Topic.CHAT, booking_id)
     row: Any = await direct.fetch_one(session, _ADD, given)
-    await live.announce(session, live.Topic.CHAT, booking_id)
-    return filled(row._asdict())
+    kept = row._asdict()
+    del kept["told"]
+    return filled(kept)
 
 
 def filled(row: Mapping[str, Any]) -> Message:

@@ -1,6 +1,6 @@
 """Hot statements past the unit of work: same transaction, a third of the cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 _DRIVER = "tot.driver"
 Row = TypeVar("Row")
+Statement = tuple[str, Mapping[str, Any]]
 
 
 async def fetch_one(
@@ -33,11 +34,36 @@ async def fetch_all(
         rows: list[Any] = await cursor.fetchall()
         return rows
     except psycopg.OperationalError:
-        if driver.closed:
-            # Through SQLAlchemy this fails too, and tells the pool that the
-            # server is gone, so that its other connections are given up as well.
-            await session.execute(sa.text("SELECT 1"))
+        await _tell_if_lost(session, driver)
         raise
+
+
+async def fetch_together(
+    session: AsyncSession, statements: Sequence[Statement]
+) -> list[list[Any]]:
+    """Run statements one after the other on a single way to the server and back.
+
+    Each sees what the ones before have waited for; gives the rows of each.
+    """
+    driver = await _driver(session)
+    cursors = [driver.cursor(row_factory=namedtuple_row) for _ in statements]
+    try:
+        async with driver.pipeline():
+            for cursor, (sql, values) in zip(cursors, statements, strict=True):
+                await cursor.execute(sql, values)
+            return [await cursor.fetchall() for cursor in cursors]
+    except psycopg.OperationalError:
+        await _tell_if_lost(session, driver)
+        raise
+
+
+async def _tell_if_lost(session: AsyncSession, driver: Any) -> None:
+    """Let the pool know that the server is gone, for the sake of its others.
+
+    Through SQLAlchemy this fails too, and its other connections are given up as well.
+    """
+    if driver.closed:
+        await session.execute(sa.text("SELECT 1"))
 
 
 def filled(table: type[Row], values: Mapping[str, Any]) -> Row:

@@ -33,7 +33,12 @@ class Topic(StrEnum):
     CHAT_HIDDEN = "chat_hidden"
 
 
+def notice(topic: Topic, row_id: uuid.UUID) -> dict[str, str]:
+    """Give the values of a `pg_notify` that goes with another statement."""
+    payload = json.dumps({"topic": topic.value, "id": str(row_id)})
+    return {"channel": CHANNEL, "payload": payload}
+
+
 async def announce(session: AsyncSession, topic: Topic, row_id: uuid.UUID) -> None:
     """Tell every process, when this transaction commits, that the row changed."""
-    payload = json.dumps({"topic": topic.value, "id": str(row_id)})
-    await direct.fetch_one(session, _NOTIFY, {"channel": CHANNEL, "payload": payload})
+    await direct.fetch_one(session, _NOTIFY, notice(topic, row_id))

@@ -40,13 +40,13 @@ async def here(session: AsyncSession) -> Talk:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, uuid.UUID]]:
     """What was announced, in order; it is announced all the same."""
     heard: list[tuple[str, uuid.UUID]] = []
-    really = live.announce
+    really = live.notice
 
-    async def listen(session: AsyncSession, topic: live.Topic, row: uuid.UUID) -> None:
+    def listen(topic: live.Topic, row: uuid.UUID) -> dict[str, str]:
         heard.append((topic.value, row))
-        await really(session, topic, row)
+        return really(topic, row)
 
-    monkeypatch.setattr(live, "announce", listen)
+    monkeypatch.setattr(live, "notice", listen)
     return heard
 
 

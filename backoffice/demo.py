@@ -21,11 +21,14 @@ from services.embedded_postgres import EmbeddedPostgres, embedded_folder
 
 READY_SECONDS = 60
 OIDC_EMAILS = ["dispatcher@demo.example", "curator@demo.example"]
-OIDC_SETTINGS = (
+TOLD_SETTINGS = (
     "oidc_issuer",
     "oidc_name",
     "oidc_client_id",
     "oidc_client_secret",
+    "telegram_api_url",
+    "telegram_bot_token",
+    "telegram_bot_name",
 )
 YOOKASSA_STATE = "yookassa.sqlite"
 out = Console()
@@ -76,11 +79,12 @@ def day_arguments(settings: Settings, speed: float) -> list[str]:
         f"--base-url={settings.base_url}",
         f"--speed={speed}",
         f"--logins={logins_file(settings)}",
+        f"--telegram-url={os.environ['TOT_TELEGRAM_API_URL']}",
     ]
 
 
 def with_outside(settings: Settings) -> Settings:
-    """Point mail, SMS and payments at the stand-ins, for us and our children."""
+    """Point all that goes outside at the stand-ins, for us and our children."""
     port = settings.sandbox_port
     os.environ |= {
         "TOT_SMTP_HOST": "127.0.0.1",
@@ -100,11 +104,15 @@ def with_outside(settings: Settings) -> Settings:
         "TOT_YOOKASSA_WEBHOOK_NETWORKS": '["127.0.0.1/32"]',
         "TOT_YOOKASSA_RECEIPTS": "true",
         "TOT_YOOKASSA_RECEIPT_EMAIL": "receipts@demo.example",
+        "TOT_TELEGRAM_API_URL": f"http://127.0.0.1:{port}/telegram",
+        "TOT_TELEGRAM_BOT_TOKEN": "7000000001:demo_token_of_no_bot",
+        "TOT_TELEGRAM_BOT_NAME": "tot_demo_bot",
+        "TOT_TELEGRAM_WEBHOOK_SECRET": "",
     }
     update = {"smtp_host": "127.0.0.1", "smtp_port": port + 1, "smtp_tls": "none"}
     update |= {"sms_url": os.environ["TOT_SMS_URL"]}
-    told = {name: os.environ[f"TOT_{name.upper()}"] for name in OIDC_SETTINGS}
-    provider = {"oidc_allowed_emails": OIDC_EMAILS}
+    told = {name: os.environ[f"TOT_{name.upper()}"] for name in TOLD_SETTINGS}
+    provider = {"oidc_allowed_emails": OIDC_EMAILS, "telegram_webhook_secret": ""}
     return settings.model_copy(update=update | told | provider)
 
 
@@ -141,6 +149,8 @@ def tell(settings: Settings) -> None:
     out.print(f"Mail, SMS {inbox}", highlight=False)
     cabinet = f"http://127.0.0.1:{settings.sandbox_port}/yookassa/admin"
     out.print(f"Payments  {cabinet}", highlight=False)
+    phones = f"http://127.0.0.1:{settings.sandbox_port}/telegram/"
+    out.print(f"Telegram  {phones}", highlight=False)
     out.print(f"Logs      {settings.data_dir}/demo.log", highlight=False)
     out.print("Ctrl-C stops everything; the data stays for the next time.")
 

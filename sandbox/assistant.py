@@ -7,17 +7,23 @@ candidates and sends the board's own command. Calls are left to a person first.
 import asyncio
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 
 import httpx
 
+from sandbox import phrases
 from sandbox.client import World
 
 EVERY_SECONDS = 8.0
 AT_ONCE = 3
 BOARD = "/admin/board"
 CLINIC = 'class="win clinic"'
+UNREAD = 'class="talk-n"'
+SPOKEN = re.compile(r'<li class="msg m-(patient|doctor)')
+TEXT = re.compile(r'<p class="msg-text">(.*?)</p>', re.DOTALL)
+TALKS_AT_ONCE = 2
 TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
 
 
@@ -30,6 +36,7 @@ class Assistant:
     password: str
     after: float
     token: str = ""
+    noticed: dict[str, int] = field(default_factory=dict)
 
     async def live(self) -> None:
         """Look at the board every few seconds."""
@@ -41,6 +48,7 @@ class Assistant:
             answer = await self._ask("GET", f"{BOARD}/snapshot")
             if answer.is_success:
                 await self._help(answer.json())
+                await self._talk(answer.json())
             elif answer.status_code in {401, 403}:
                 self.token = ""
 
@@ -93,3 +101,42 @@ class Assistant:
         }
         answer = await self._ask("POST", f"{path}/assign", json=command)
         self.world.told["assigned" if answer.is_success else "assign refused"] += 1
+
+    async def _talk(self, board: dict[str, Any]) -> None:
+        """Answer what dispatchers are asked, once it has waited for a person a while.
+
+        What others say to each other is only read; fresh badges are left to people.
+        """
+        unread = {call["id"] for call in board["calls"] if UNREAD in call["html"]}
+        now = board["now"]
+        self.noticed = {each: self.noticed.get(each, now) for each in unread}
+        due = [
+            each
+            for each, since in self.noticed.items()
+            if now - since > self.after * 60 / 2
+        ]
+        for call_id in due[:TALKS_AT_ONCE]:
+            await self._read(call_id)
+
+    async def _read(self, call_id: str) -> None:
+        path = f"/admin/calls/{call_id}/chat"
+        answer = await self._ask("GET", path)
+        if not answer.is_success:
+            return
+        told = answer.json()
+        asked = _asked(told["messages"])
+        said = phrases.REPLIES.get(asked, ("", ""))
+        if said[0] == "dispatcher" and not told["closed"]:
+            body = {"text": said[1], "client_id": uuid.uuid4().hex}
+            sent = await self._ask("POST", f"{path}/send", json=body)
+            self.world.told["desk said" if sent.is_success else "desk refused"] += 1
+        await self._ask("POST", f"{path}/read", json={"up_to_seq": told["last"]})
+
+
+def _asked(messages: list[dict[str, Any]]) -> str:
+    """The last line, if a patient or a doctor wrote it."""
+    lines = [each["html"] for each in messages if "m-system" not in each["html"]]
+    if not lines or not SPOKEN.search(lines[-1]):
+        return ""
+    found = TEXT.search(lines[-1])
+    return unescape(found.group(1)) if found else ""

@@ -85,16 +85,25 @@ class Account:
     tokens: dict[str, Any] = field(default_factory=dict)
 
     async def call(
-        self, method: str, path: str, body: Any = None, *, once: bool = False
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        once: bool = False,
+        **form: Any,
     ) -> httpx.Response:
-        """Call a route as this person; `once` makes a repetition harmless."""
+        """Call a route as this person; `once` makes a repetition harmless.
+
+        `form` are `data` and `files` of a form in the place of a body.
+        """
         headers = {"Idempotency-Key": str(uuid.uuid4())} if once else {}
         for _ in range(3):
             if not self.tokens:
                 await self.sign_in()
             bearer = {"Authorization": f"Bearer {self.tokens['access_token']}"}
             answer = await self.world.send(
-                method, path, json=body, headers=headers | bearer
+                method, path, json=body, headers=headers | bearer, **form
             )
             if answer.status_code != 401:
                 break

@@ -8,7 +8,7 @@ import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,9 @@ from sandbox.assistant import Assistant
 from sandbox.client import Account, World
 from sandbox.doctor_life import DoctorLife
 from sandbox.patient_life import live as live_as_patient
+from sandbox.phone_doctor import PhoneDoctor
+from sandbox.phone_patient import PhonePatient
+from sandbox.pocket import Pocket, hand_out
 from sandbox.rhythm import share
 from sandbox.seed import CALLS_A_DAY, CROWD
 from services.clock import MOSCOW
@@ -30,7 +33,16 @@ NEWCOMERS = 0.1
 WORKING = 0.7
 TOLD_EVERY = 15.0
 AFTER = 3.0
-SHOWN = ("calls", "assigned", "accept", "decline", "start", "complete", "cancelled")
+SHOWN = (
+    "calls",
+    "assigned",
+    "accept",
+    "decline",
+    "start",
+    "complete",
+    "cancelled",
+    "said",
+)
 
 
 @dataclass
@@ -40,6 +52,7 @@ class SimulatedDay:
     world: World
     crowd: dict[str, Any]
     assistant: Assistant | None
+    telegram: httpx.AsyncClient | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -48,6 +61,8 @@ class SimulatedDay:
             self._begin(self._doctor(doctor, place).live())
         if self.assistant is not None:
             self._begin(self.assistant.live())
+        if self.telegram is not None:
+            await self._phones(self.telegram)
         self._begin(self._tell())
         try:
             await self._patients()
@@ -75,6 +90,42 @@ class SimulatedDay:
         point = (doctor["latitude"], doctor["longitude"])
         working = place % 10 < WORKING * 10
         return DoctorLife(self.world, account, point, working)
+
+    async def _phones(self, telegram: httpx.AsyncClient) -> None:
+        """Let the pair live that knows nothing but Telegram."""
+        owners = self.crowd.get("phones", [])
+        await hand_out(telegram, owners)
+        alive = {each["role"]: each for each in owners if each["lives"]}
+        if not alive:
+            return
+        doctor, patient = alive["doctor"], alive["patient"]
+        home, door = (
+            (each["place"]["latitude"], each["place"]["longitude"])
+            for each in (doctor, patient)
+        )
+        self._begin(
+            PhoneDoctor(
+                self.world,
+                self._owner(doctor),
+                self._pocket(telegram, doctor),
+                home,
+                door,
+            ).live()
+        )
+        self._begin(
+            PhonePatient(
+                self.world,
+                self._owner(patient),
+                self._pocket(telegram, patient),
+                patient["place"],
+            ).live()
+        )
+
+    def _owner(self, owner: dict[str, Any]) -> Account:
+        return Account(self.world, owner["login"], owner["password"])
+
+    def _pocket(self, telegram: httpx.AsyncClient, owner: dict[str, Any]) -> Pocket:
+        return Pocket(self.world, telegram, owner["chat_id"])
 
     async def _patients(self) -> None:
         """Let patients call: few at night, many in the morning and after work."""
@@ -109,12 +160,18 @@ async def people(
 ) -> AsyncIterator[SimulatedDay]:
     """Everybody of the day, with connections for as long as the block lasts."""
     chance = random.Random(options.seed)
-    async with _client(options.base_url) as phones, _client(options.base_url) as desk:
+    async with AsyncExitStack() as lines:
+        phones, desk = [
+            await lines.enter_async_context(_client(options.base_url)) for _ in range(2)
+        ]
+        telegram = None
+        if options.telegram_url:
+            telegram = await lines.enter_async_context(_client(options.telegram_url))
         world, helper = World(phones, options.speed, chance), None
         if options.assistant_after > 0:
             own = World(desk, options.speed, chance, world.told)
             helper = Assistant(own, **crowd["assistant"], after=options.assistant_after)
-        yield SimulatedDay(world, crowd, helper)
+        yield SimulatedDay(world, crowd, helper, telegram)
 
 
 async def run(options: argparse.Namespace, crowd: dict[str, Any]) -> None:
@@ -142,6 +199,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--speed", type=float, default=10.0, help="times real time")
     parser.add_argument(
         "--logins", type=Path, default=Path(".data/demo-logins.json"), help="a file"
+    )
+    parser.add_argument(
+        "--telegram-url", default="", help="of the stand-in; empty: none"
     )
     parser.add_argument("--seed", type=int, default=1, help="of all chance")
     parser.add_argument(

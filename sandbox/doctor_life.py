@@ -7,6 +7,7 @@ from functools import partial
 from math import cos, hypot, radians
 from typing import Any
 
+from sandbox.chatter import Chatter, talks
 from sandbox.client import Account, World
 from sandbox.complaints import CONCLUSIONS, DECLINES
 
@@ -38,6 +39,7 @@ class DoctorLife:
     working: bool
     offers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     current: tuple[str, asyncio.Task[None]] | None = None
+    talks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def live(self) -> None:
         """Work in shifts as long as the day lasts."""
@@ -45,7 +47,7 @@ class DoctorLife:
             await self._live()
         finally:
             current = [self.current[1]] if self.current else []
-            for task in (*self.offers.values(), *current):
+            for task in (*self.offers.values(), *self.talks.values(), *current):
                 task.cancel()
 
     async def _live(self) -> None:
@@ -90,6 +92,7 @@ class DoctorLife:
                 task = asyncio.create_task(self._answer(visit["id"]))
                 self.offers[visit["id"]] = task
                 task.add_done_callback(partial(self._answered, visit["id"]))
+        self._talk(visits)
         known = {visit["id"] for visit in visits}
         if self.current is not None:
             visit_id, task = self.current
@@ -100,6 +103,15 @@ class DoctorLife:
         if self.current is None and following is not None:
             task = asyncio.create_task(self._visit(following))
             self.current = (following["id"], task)
+
+    def _talk(self, visits: list[dict[str, Any]]) -> None:
+        """Be in the conversations of what was accepted; each ends by itself."""
+        for visit in visits:
+            if visit["status"] == "assigned" or not talks(visit["id"]):
+                continue
+            if visit["id"] not in self.talks:
+                chatter = Chatter(self.world, self.account, visit["id"], "doctor")
+                self.talks[visit["id"]] = asyncio.create_task(chatter.live())
 
     def _answered(self, visit_id: str, _: asyncio.Task[None]) -> None:
         self.offers.pop(visit_id, None)

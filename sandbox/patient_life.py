@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from models.specialization import Specialization
+from sandbox.chatter import talking
 from sandbox.city import door
 from sandbox.client import Account, World
 from sandbox.complaints import CANCELS, complaint, specialization
@@ -13,6 +14,7 @@ from sandbox.patient_money import pay, settle
 from sandbox.people import person
 
 CONSENTS = [{"kind": "personal_data", "version": "1"}]
+TELEGRAM = {"kind": "telegram_content", "version": "1"}
 OPEN = {"pending", "assigned", "accepted", "en_route", "in_progress"}
 WATCHED_HOURS = 3
 PAYS_EARLY = 0.5
@@ -33,7 +35,8 @@ async def live(world: World, login: str | None, password: str) -> None:
         await pay(world, account, booking_id)
     if world.likely(0.05):
         await _change_mind(world, account, booking_id)
-    await _watch(world, account, booking_id)
+    async with talking(world, account, booking_id, "patient"):
+        await _watch(world, account, booking_id)
     await settle(world, account, booking_id)
     await account.sign_out()
 
@@ -54,7 +57,7 @@ async def _register(world: World) -> Account:
             "first_name": human.first_name,
             "last_name": human.last_name,
             "middle_name": human.middle_name,
-            "consents": CONSENTS,
+            "consents": CONSENTS + [TELEGRAM] * world.likely(0.5),
         },
     )
     answer.raise_for_status()

@@ -40,6 +40,7 @@ class Owner:
     chat_id: int
     name: str
     lives: bool
+    place: Mapping[str, Any]
 
     def told(self, password: str) -> dict[str, Any]:
         """As the simulated day knows it."""
@@ -50,6 +51,7 @@ class Owner:
             "chat_id": self.chat_id,
             "name": self.name,
             "lives": self.lives,
+            "place": dict(self.place),
         }
 
 
@@ -92,8 +94,19 @@ def owners(city: City) -> list[Owner]:
         role = Role(name.rstrip("2"))
         called = f"{row['first_name']} {row['last_name']}"
         shown = called if lives else f"{called} (для вас)"
-        found.append(Owner(row["email"], role, row["id"], chat_id, shown, lives))
+        place = _place(city, row["id"], role)
+        found.append(Owner(row["email"], role, row["id"], chat_id, shown, lives, place))
     return found
+
+
+def _place(city: City, user_id: uuid.UUID, role: Role) -> dict[str, Any]:
+    """A doctor's home as a point, a patient's as the address of a call."""
+    if role is Role.DOCTOR:
+        home = _row(city, "doctor_profile", user_id)
+        return {name: home[f"home_{name}"] for name in ("latitude", "longitude")}
+    address = _row(city, "address", user_id)
+    left_out = {"id", "user_id", "label", "district"}
+    return {name: value for name, value in address.items() if name not in left_out}
 
 
 async def prepare(session: AsyncSession, city: City) -> None:

@@ -151,30 +151,56 @@ STAGE_OF: Mapping[str, str] = {
     "start": "in_progress",
     "complete": "completed",
 }
-REPLIES: Mapping[str, str] = {
-    each.text: each.reply for stage in STAGES.values() for each in stage
+TO_DISPATCHER = (
+    ("Диспетчер, уточните, пожалуйста, подъезд.", "Уточним и напишем сюда."),
+    (
+        "Дверь не открывают, свяжитесь с пациентом.",
+        "Звоним пациенту, подождите минуту.",
+    ),
+    (
+        "Задерживаюсь на предыдущем адресе минут на десять.",
+        "Поняли, пациента предупредим.",
+    ),
+)
+# Each opening line → who answers it, and with what.
+REPLIES: Mapping[str, tuple[str, str]] = {
+    **{each.text: each.lines()[1] for stage in STAGES.values() for each in stage},
+    **{text: ("dispatcher", answer) for text, answer in TO_DISPATCHER},
 }
+ANSWERS = frozenset(answer for _, answer in REPLIES.values())
+ASKS_DISPATCHER = 0.1
 USUAL = {
     "doctor": "Понимаю, спасибо. Обсудим на месте.",
     "patient": "Хорошо, спасибо!",
     "dispatcher": "Здравствуйте! Сообщение видим, поможем.",
 }
-TO_DISPATCHER = (
-    "Диспетчер, уточните, пожалуйста, этаж: в адресе не указан.",
-    "Пациент не берёт трубку, свяжитесь с ним, пожалуйста.",
-    "Задерживаюсь на предыдущем адресе, предупредите пациента.",
-)
 PICTURE = "Вот снимок"
 
 
 def opening(chance: random.Random, stage: str, role: str) -> str | None:
     """Draw what this role begins a talk with at this stage, if it does at all."""
     mine = [each.text for each in STAGES.get(stage, ()) if each.lines()[0][0] == role]
+    if role == "doctor" and stage == "en_route" and chance.random() < ASKS_DISPATCHER:
+        mine = [text for text, _ in TO_DISPATCHER]
     return chance.choice(mine) if mine else None
 
 
 def reply(text: str, role: str) -> str | None:
-    """What this role answers; None to a line that is an answer itself."""
-    if text in REPLIES.values() or text in USUAL.values() or text == PICTURE:
-        return None
-    return REPLIES.get(text, USUAL[role])
+    """What this role answers; None to an answer and to what asks somebody else."""
+    if text in REPLIES:
+        asked, answer = REPLIES[text]
+        return answer if asked == role else None
+    known = text in ANSWERS or text in USUAL.values() or text.startswith(PICTURE)
+    return None if known or not text else USUAL[role]
+
+
+def asked_in(text: str, role: str) -> str | None:
+    """The opening line that a longer text of the bot carries to this role, if any."""
+    return next(
+        (
+            line
+            for line, (asked, _) in REPLIES.items()
+            if asked == role and line in text
+        ),
+        None,
+    )

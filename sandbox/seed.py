@@ -26,6 +26,7 @@ from sandbox import (
     loading,
     money_stories,
     past_money,
+    past_notices,
     past_talk,
     phones,
 )
@@ -183,6 +184,7 @@ async def _walk(
         await walk.run(script)
     async with transaction(sessions) as session:
         await clinics.hand_over(session, walk.dispatcher, city.clinics[0])
+        await past_notices.arrive(session)
         await phones.link(session, city)
 
 

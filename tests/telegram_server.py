@@ -51,8 +51,9 @@ class Phone:
     def _do(self, act: str, **body: Any) -> Any:
         return self.telegram.ctl("POST", f"phones/{self.chat_id}/{act}", body)
 
-    def say(self, text: str) -> dict[str, Any]:
-        return self._do("say", text=text)
+    def say(self, text: str, reply_to: int | None = None) -> dict[str, Any]:
+        """Type a text, perhaps in reply to a message."""
+        return self._do("say", text=text, reply_to=reply_to)
 
     def start(self, payload: str = "") -> dict[str, Any]:
         return self._do("start", payload=payload)

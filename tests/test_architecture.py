@@ -20,7 +20,12 @@ EDGES = {"services/edges.py", "api/deps.py", "services/worker.py"}
 # PostgreSQL's own administration and tools that run outside any request.
 PROGRAMS = {"services/embedded_postgres.py", "backoffice/checks.py"}
 # Fills an empty demo database, by COPY.
-BULK = {"sandbox/loading.py", "sandbox/past_money.py", "sandbox/past_talk.py"}
+BULK = {
+    "sandbox/loading.py",
+    "sandbox/past_money.py",
+    "sandbox/past_notices.py",
+    "sandbox/past_talk.py",
+}
 # The book has one writer; the nightly sums beside it are no part of it.
 LEDGER_WRITERS = {"services/ledger.py", "services/ledger_snapshots.py"}
 # Wall clocks: tokens carry the time of the process that signs them, ids carry

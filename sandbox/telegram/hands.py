@@ -26,12 +26,17 @@ def _write(town: Town, phone: Phone, **content: Any) -> Message:
 
 
 def say(town: Town, phone: Phone, body: Body) -> Message:
+    """Type a text, perhaps in reply to the message `reply_to`."""
     text = str(body.get("text") or "").strip()
     if not text:
         raise bad("nothing was typed")
     command = text.split()[0] if text.startswith("/") else ""
     marked = {"type": "bot_command", "offset": 0, "length": len(command)}
-    return _write(town, phone, text=text, **({"entities": [marked]} if command else {}))
+    extra: Body = {"entities": [marked]} if command else {}
+    replied = phone.messages.get(int(body.get("reply_to") or 0))
+    if replied is not None:
+        extra["reply_to_message"] = dict(replied)
+    return _write(town, phone, text=text, **extra)
 
 
 def start(town: Town, phone: Phone, body: Body) -> Message:

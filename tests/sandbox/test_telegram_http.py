@@ -327,6 +327,14 @@ def test_a_user_says_and_starts(telegram: Telegram) -> None:
     assert (photo["caption"], photo["photo"][0]["width"]) == ("Вот", 64)
 
 
+def test_a_reply_carries_what_it_answers(telegram: Telegram) -> None:
+    sent = done(telegram, "sendMessage", chat_id=CHAT, text="Вопрос")
+    telegram.phone(CHAT).say("Ответ", reply_to=sent["message_id"])
+    (update,) = done(telegram, "getUpdates")
+    replied = update["message"]["reply_to_message"]
+    assert (replied["message_id"], replied["text"]) == (sent["message_id"], "Вопрос")
+
+
 @pytest.mark.parametrize(
     ("act", "body", "status"),
     [

@@ -35,6 +35,7 @@ PATTERNS = (
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
     (re.compile(r"(?i)\b(bearer|password|token|secret)([=: ]+)\S+"), r"\1\2[cut]"),
     (re.compile(r"://[^/\s:@]+:[^@\s]+@"), "://[cut]@"),
+    (re.compile(r"(?i)\bbot\d+(:|%3A)[\w-]+"), "bot[token]"),
     (re.compile(r"(?<![\w-])\+?\d[\d\s()-]{8,16}\d(?![\w-])"), "[number]"),
 )
 

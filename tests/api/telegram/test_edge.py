@@ -1,0 +1,185 @@
+"""What the edge promises: once, whole, after the commit, and never for ever."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from aiogram.exceptions import TelegramRetryAfter
+from sqlalchemy.exc import OperationalError
+from sqlmodel import select
+
+from api.telegram import doctor, sending
+from models import Notification, TelegramUpdate
+from models.booking import Status
+from models.notification import NotificationStatus
+from services import telegram_people
+from services.errors import Unavailable
+from services.logs import scrub
+from tests import factories
+from tests.api.telegram.stage import Stage
+from tests.api.telegram.test_doctor import history, visit_in
+
+
+async def seen(stage: Stage) -> int:
+    rows = await stage.do(lambda own: own.exec(select(TelegramUpdate)))
+    return len(rows.all())
+
+
+async def test_a_duplicate_changes_nothing_and_says_nothing(stage: Stage) -> None:
+    phone, booking = await visit_in(stage, Status.ASSIGNED)
+    stage.telegram.duplicate_updates()
+    await stage.tapped(phone, "Принять")
+    await stage.said(phone, "/visits")
+    rows = await stage.do(lambda own: history(own, booking))
+    assert [each.event for each in rows].count("accept") == 1
+    assert phone.texts.count(phone.texts[-1]) <= 2
+    assert phone.notes == []
+
+
+async def test_a_refusal_is_remembered_too(stage: Stage) -> None:
+    _, phone = await stage.doctor()
+    before = await seen(stage)
+    await stage.said(phone, "/stop")
+    await stage.said(phone, "x" * 10)
+    assert await seen(stage) == before + 2
+
+
+async def test_what_nobody_foresaw_is_logged_without_a_word_of_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    phone, booking = await visit_in(stage, Status.ASSIGNED)
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Иванов, гепатит")
+
+    monkeypatch.setitem(doctor.AT_ONCE, "accept", broken)  # type: ignore[arg-type]
+    with caplog.at_level(logging.ERROR):
+        await stage.tapped(phone, "Принять")
+    assert "Не получилось" in phone.notes[0]
+    assert "гепатит" not in caplog.text
+    monkeypatch.undo()
+    # It does not come back for ever, and the button still works.
+    await stage.tapped(phone, "Принять")
+    assert (await stage.now(booking)).status is Status.ACCEPTED
+
+
+async def test_an_outage_leaves_the_update_for_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone, booking = await visit_in(stage, Status.ASSIGNED)
+
+    async def down(*_: Any) -> bool:
+        raise OperationalError("x", {}, ConnectionError())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(telegram_people, "first_time", down)
+        phone.tap("Принять")
+        with pytest.raises(Unavailable):
+            await stage.heard()
+    assert (await stage.now(booking)).status is Status.ASSIGNED
+    await stage.heard()
+    assert (await stage.now(booking)).status is Status.ACCEPTED
+
+
+async def test_a_short_flood_wait_is_waited_for(stage: Stage) -> None:
+    _, phone = await stage.doctor()
+    stage.telegram.flood(101, seconds=1)
+    await stage.said(phone, "/visits")
+    assert phone.texts[-1] == "У вас нет визитов."
+
+
+async def test_a_long_flood_wait_or_an_endless_one_loses_the_answer_only(
+    stage: Stage,
+) -> None:
+    _, phone = await stage.doctor(on_duty=False)
+    await stage.said(phone, "/menu")
+    stage.telegram.flood(101, seconds=3600)
+    await stage.tapped(phone, "Выйти на линию")
+    stage.telegram.clear_faults()
+
+    async def again() -> None:
+        raise TelegramRetryAfter(method=None, message="", retry_after=0)  # type: ignore[arg-type]
+
+    await sending._try(again)
+    await stage.said(phone, "/menu")
+    assert "Вы на линии" in phone.texts[-1]
+
+
+async def test_a_person_who_blocked_the_bot_is_no_error(stage: Stage) -> None:
+    _, phone = await stage.doctor()
+    phone.say("/visits")
+    phone.block()
+    await stage.heard()
+    phone.unblock()
+    await stage.said(phone, "/visits")
+    assert phone.texts[-1] == "У вас нет визитов."
+
+
+async def test_an_answer_that_telegram_does_not_take_is_noted(stage: Stage) -> None:
+    _, phone = await stage.doctor()
+    phone.say("/visits")
+    updates = await stage.poll.bot.get_updates(timeout=0)
+    stage.telegram.outage(times=1)
+    await stage.poll.dispatcher.feed_update(stage.poll.bot, updates[-1])
+    await stage.said(phone, "/visits")
+    assert phone.texts[-1] == "У вас нет визитов."
+
+
+async def test_a_blocked_notification_falls_back_and_unlinks_nobody(
+    stage: Stage,
+) -> None:
+    user, phone = await stage.doctor()
+    patient = await stage.do(factories.patient)
+    phone.block()
+    await stage.call(patient, user)
+    await stage.delivered()
+    rows = await stage.do(lambda own: own.exec(select(Notification)))
+    mine = [each for each in rows if each.user_id == user.id]
+    assert NotificationStatus.REPLACED in {each.status for each in mine}
+    assert {"sms", "email"} & {each.channel.value for each in mine}
+    phone.unblock()
+    await stage.said(phone, "/visits")
+    assert "Ваши визиты:" in phone.texts[-1]
+
+
+async def test_an_unknown_kind_of_news_is_nobodys(stage: Stage) -> None:
+    stage.telegram.update(
+        callback_query={
+            "id": "1",
+            "from": {"id": 5, "is_bot": False, "first_name": "Б"},
+            "chat_instance": "x",
+            "data": "on:::",
+        }
+    )
+    before = await seen(stage)
+    await stage.heard()
+    assert await seen(stage) == before
+
+
+async def test_two_processes_handle_one_update_once(stage: Stage) -> None:
+    phone, booking = await visit_in(stage, Status.ASSIGNED)
+    phone.tap("Принять")
+    updates = await stage.poll.bot.get_updates(timeout=0)
+    feed = stage.poll.dispatcher.feed_update
+    await asyncio.gather(*(feed(stage.poll.bot, updates[-1]) for _ in range(3)))
+    rows = await stage.do(lambda own: history(own, booking))
+    assert [each.event for each in rows].count("accept") == 1
+    assert phone.notes == []
+
+
+async def test_the_token_is_in_no_log(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        _, phone = await stage.doctor()
+        await stage.said(phone, "/visits")
+        stage.telegram.outage(times=3)
+        with pytest.raises(Exception):  # noqa: B017, PT011
+            await stage.heard()
+        stage.telegram.clear_faults()
+    # The stand-in's own lines aside.
+    ours = [each for each in caplog.records if not each.name.startswith("uvicorn")]
+    secret = stage.telegram.token.split(":")[1]
+    assert all(secret not in each.getMessage() for each in ours)
+    assert secret not in scrub(f"POST https://x/bot{stage.telegram.token}/getMe")

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from httpx import AsyncClient
+from sqlmodel.ext.asyncio.session import AsyncSession
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -17,6 +18,7 @@ from api.chat_hub import ChatHub
 from backoffice.running import SOCKETS
 from models import Booking, User
 from models.booking import Status
+from services import assignments
 from services.config import Settings
 from services.database import Sessions
 from services.edges import transaction
@@ -180,3 +182,27 @@ async def scene(
         for user in (patient, doctor)
     ]
     return Scene(booking, *people, dispatcher)
+
+
+async def assign(session: AsyncSession, scene: Scene) -> None:
+    """Give the waiting call to its doctor."""
+    booking = await session.get_one(Booking, scene.booking.id)
+    await assignments.assign(
+        session,
+        factories.as_staff(scene.dispatcher),
+        booking.id,
+        scene.doctor.user.id,
+        booking.version,
+    )
+
+
+async def unassign(session: AsyncSession, scene: Scene) -> None:
+    """Take the visit away from its doctor."""
+    booking = await session.get_one(Booking, scene.booking.id)
+    await assignments.unassign(
+        session,
+        factories.as_staff(scene.dispatcher),
+        booking.id,
+        booking.version,
+        "Застрял в пробке",
+    )

@@ -85,8 +85,10 @@ async def tell(
 
 @jobs.job(RECEIVED)
 async def received(session: AsyncSession, booking_id: str) -> None:
-    """Tell the patient that the call has arrived; the call itself waits for nobody."""
+    """Tell the patient that the call has arrived, unless it is over by now."""
     booking = await session.get_one(Booking, uuid.UUID(booking_id))
+    if not booking.is_open:
+        return
     facts = {"call": booking.label}
     kind, patient_id = "booking_received", booking.patient_id
     await _notify(session, SYSTEM, booking, kind, patient_id, facts)

@@ -92,6 +92,13 @@ async def test_a_received_call_is_a_job_of_the_call_that_tells_the_patient(
     assert row.facts == {"call": stage.booking.label}
 
 
+async def test_a_call_that_is_over_is_not_said_to_be_received(stage: Stage) -> None:
+    patient, reason = as_patient(stage.patient), CancelReason.OTHER
+    await bookings.cancel(stage.session, patient, stage.booking.id, reason)
+    await booking_notices.received(stage.session, str(stage.booking.id))
+    assert await stage.told() == []
+
+
 async def test_a_refused_call_tells_nobody(stage: Stage) -> None:
     with pytest.raises(TooManyBookings):
         await bookings.create(

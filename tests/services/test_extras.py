@@ -93,7 +93,11 @@ class TestConsent:
         self, session: AsyncSession
     ) -> None:
         booking, patient, _ = await awaiting(session)
-        notice = (await session.exec(select(Notification))).one()
+        query = select(Notification).where(
+            col(Notification.kind) == "extras_await_consent"
+        )
+        notice = (await session.exec(query)).one()
+        assert notice.booking_id == booking.id
         assert (notice.kind, notice.user_id) == ("extras_await_consent", patient.id)
         assert notice.facts == {"call": booking.label, "amount": "900,01\u00a0₽"}
 

@@ -20,10 +20,10 @@ EVERY_SECONDS = 8.0
 AT_ONCE = 3
 BOARD = "/admin/board"
 CLINIC = 'class="win clinic"'
-UNREAD = 'class="talk-n"'
+UNREAD = re.compile(r'is-unread" href="/admin/calls/([0-9a-f-]{36})/chat"')
 SPOKEN = re.compile(r'<li class="msg m-(patient|doctor)')
 TEXT = re.compile(r'<p class="msg-text">(.*?)</p>', re.DOTALL)
-TALKS_AT_ONCE = 2
+TALKS_AT_ONCE, TALKS_EVERY = 4, 3
 TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
 
 
@@ -36,7 +36,10 @@ class Assistant:
     password: str
     after: float
     token: str = ""
-    noticed: dict[str, int] = field(default_factory=dict)
+    noticed: dict[str, float] = field(default_factory=dict)
+    rounds: int = 0
+    # Calls whose patients have asked for a doctor they know.
+    wishes: dict[str, str] = field(default_factory=dict)
 
     async def live(self) -> None:
         """Look at the board every few seconds."""
@@ -48,7 +51,7 @@ class Assistant:
             answer = await self._ask("GET", f"{BOARD}/snapshot")
             if answer.is_success:
                 await self._help(answer.json())
-                await self._talk(answer.json())
+                await self._talk()
             elif answer.status_code in {401, 403}:
                 self.token = ""
 
@@ -94,27 +97,30 @@ class Assistant:
         if not items:
             self.world.told["without a candidate"] += 1
             return
+        wish = self.wishes.get(call["id"])
+        known = {each["id"] for each in items}
         command = {
-            "doctor_id": items[0]["id"],
+            "doctor_id": wish if wish in known else items[0]["id"],
             "version": call["version"],
             "command": str(uuid.uuid4()),
         }
         answer = await self._ask("POST", f"{path}/assign", json=command)
         self.world.told["assigned" if answer.is_success else "assign refused"] += 1
 
-    async def _talk(self, board: dict[str, Any]) -> None:
+    async def _talk(self) -> None:
         """Answer what dispatchers are asked, once it has waited for a person a while.
 
         What others say to each other is only read; fresh badges are left to people.
         """
-        unread = {call["id"] for call in board["calls"] if UNREAD in call["html"]}
-        now = board["now"]
+        self.rounds += 1
+        if self.rounds % TALKS_EVERY:
+            return
+        page = await self._ask("GET", "/admin/chats")
+        now = asyncio.get_running_loop().time()
+        unread = UNREAD.findall(page.text)
         self.noticed = {each: self.noticed.get(each, now) for each in unread}
-        due = [
-            each
-            for each, since in self.noticed.items()
-            if now - since > self.after * 60 / 2
-        ]
+        patience = self.after * 60 / 2
+        due = [each for each, since in self.noticed.items() if now - since >= patience]
         for call_id in due[:TALKS_AT_ONCE]:
             await self._read(call_id)
 

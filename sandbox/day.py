@@ -99,33 +99,22 @@ class SimulatedDay:
         if not alive:
             return
         doctor, patient = alive["doctor"], alive["patient"]
-        home, door = (
-            (each["place"]["latitude"], each["place"]["longitude"])
-            for each in (doctor, patient)
-        )
-        self._begin(
-            PhoneDoctor(
-                self.world,
-                self._owner(doctor),
-                self._pocket(telegram, doctor),
-                home,
-                door,
-            ).live()
-        )
-        self._begin(
-            PhonePatient(
-                self.world,
-                self._owner(patient),
-                self._pocket(telegram, patient),
-                patient["place"],
-            ).live()
-        )
+        home, door = _point(doctor), _point(patient)
+        talker = PhoneDoctor(*self._owner(telegram, doctor), home, door)
+        self._begin(talker.live())
 
-    def _owner(self, owner: dict[str, Any]) -> Account:
-        return Account(self.world, owner["login"], owner["password"])
+        def ask_for_doctor(booking_id: str) -> None:
+            if self.assistant is not None:
+                self.assistant.wishes[booking_id] = doctor["id"]
 
-    def _pocket(self, telegram: httpx.AsyncClient, owner: dict[str, Any]) -> Pocket:
-        return Pocket(self.world, telegram, owner["chat_id"])
+        caller = self._owner(telegram, patient)
+        self._begin(PhonePatient(*caller, patient["place"], ask_for_doctor).live())
+
+    def _owner(
+        self, telegram: httpx.AsyncClient, owner: dict[str, Any]
+    ) -> tuple[World, Account, Pocket]:
+        account = Account(self.world, owner["login"], owner["password"])
+        return self.world, account, Pocket(self.world, telegram, owner["chat_id"])
 
     async def _patients(self) -> None:
         """Let patients call: few at night, many in the morning and after work."""
@@ -152,6 +141,10 @@ class SimulatedDay:
                 print(f"\r\033[K{line}", end="", flush=True)
             else:
                 print(line, flush=True)
+
+
+def _point(owner: dict[str, Any]) -> tuple[float, float]:
+    return owner["place"]["latitude"], owner["place"]["longitude"]
 
 
 @asynccontextmanager

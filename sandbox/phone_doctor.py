@@ -29,6 +29,7 @@ from services.clock import MOSCOW
 WORDS = ("complete", "start", "depart", "accept")
 WHEN = re.compile(r"(\d\d)\.(\d\d) (\d\d):(\d\d)")
 STEPS, TALKS, EXTRAS = 8, 0.5, 0.3
+TRIES = 5
 LIVE_SECONDS = 12 * 3600
 
 
@@ -62,17 +63,21 @@ class PhoneDoctor:
             return []
 
     async def _go_on_duty(self) -> None:
-        for _ in range(5):
+        for _ in range(TRIES):
             try:
-                await self.pocket.say("/menu")
-                await self.pocket.tap(
-                    await self.pocket.wait(lambda told: button(told, "on"))
-                )
-                await self._locate(self.home)
+                await self._begin_work()
             except (httpx.HTTPError, Silent):
                 await asyncio.sleep(5)
             else:
                 return
+
+    async def _begin_work(self) -> None:
+        """Ask for the menu, press "on duty" if it is there, and be on the map."""
+        asked = await self.pocket.say("/menu")
+        menu = await self.pocket.wait(lambda told: _bot_said(told, asked))
+        if (begins := button([menu], "on")) is not None:
+            await self.pocket.tap(begins)
+        await self._locate(self.home)
 
     async def _locate(self, point: Point) -> None:
         latitude, longitude = point

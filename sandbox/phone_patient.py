@@ -4,6 +4,7 @@ A call itself is made in the application: the bot has no such button.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ class PhonePatient:
     account: Account
     pocket: Pocket
     address: dict[str, Any]
+    ask_for_doctor: Callable[[str], None]
     heard: int = 0
     stages: set[str] = field(default_factory=set)
     paid: bool = False
@@ -57,6 +59,7 @@ class PhonePatient:
         self.world.told["calls"] += 1
         self.stages, self.paid = set(), False
         booking_id = made.json()["id"]
+        self.ask_for_doctor(booking_id)
         while await self._watch(booking_id):
             pass
         await settle(self.world, self.account, booking_id)

@@ -46,6 +46,7 @@ class Owner:
         """As the simulated day knows it."""
         return {
             "login": self.login,
+            "id": str(self.user_id),
             "password": password,
             "role": self.role.value,
             "chat_id": self.chat_id,

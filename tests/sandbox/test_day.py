@@ -16,7 +16,7 @@ from services.embedded_postgres import EmbeddedPostgres
 from tests.faults.conftest import App, server  # noqa: F401 - a fixture
 
 FAST, PATIENCE = 400.0, 90
-WANTED = {"calls", "assigned", "accept", "depart", "start", "complete"}
+WANTED = {"calls", "assigned", "accept", "depart", "start", "complete", "said"}
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ async def compose(session: AsyncSession, row: Notification) -> TelegramMessage |
     if not lines:
         return None
     text = f"{room.label} · {lines[0].name}:\n{lines[0].text}"
-    keys = [[Button(gettext("Answer"), data(CHAT, message.booking_id))]]
+    keys = [[Button(gettext("Reply"), data(CHAT, message.booking_id))]]
     if message.kind is not MessageKind.IMAGE:
         return TelegramMessage(text, keys)
     content = await files.open_file(message.storage_name)

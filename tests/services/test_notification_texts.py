@@ -73,3 +73,10 @@ def test_secrets_and_warnings_of_the_account_cannot_be_switched_off() -> None:
             assert text.channels == LETTER
         if text.mandatory:
             assert text.channels == LETTER
+
+
+def test_a_preview_is_filled_with_made_up_facts() -> None:
+    code = notification_texts.sample("verification_code", "en", short=True)
+    assert "482913" in code.text
+    link = notification_texts.sample("password_reset", "ru")
+    assert "https://tot.example/" in link.text

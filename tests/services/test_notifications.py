@@ -19,6 +19,7 @@ from services.config import get_settings
 from services.edges import in_transaction, transaction
 from services.errors import Forbidden, IllegalTransition, NotFound
 from services.gateways import NotConfigured, Undelivered, mail
+from services.notification_kinds import CONSOLE
 from services.notifications import Notice, notify, notify_role
 from tests import factories
 from tests.telling import DEAD, EMAIL, QUEUED, SENT, SMS, at_once, read, told
@@ -85,6 +86,14 @@ async def test_a_role_is_told_in_the_console(session) -> None:
     assert sorted(told_to) == sorted(known)
     assert blocked.id not in {row.user_id for row in rows}
     assert {row.status for row in rows} == {SENT}
+
+
+async def test_what_is_for_the_desk_goes_to_the_console_by_itself(session) -> None:
+    curator = await factories.person(session, Role.CURATOR)
+    facts = {"doctor": "Орлов Д. И.", "day": "2026-12-01"}
+    notice = Notice("licence_expiring_curator", curator.id, facts=facts)
+    row = await session.get_one(Notification, await notify(session, SYSTEM, notice))
+    assert (row.channel, row.address, row.status) == (CONSOLE, None, SENT)
 
 
 async def test_a_caller_that_rolls_back_told_nobody(sessions) -> None:

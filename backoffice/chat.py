@@ -125,7 +125,9 @@ class Chats(Page):
     )
     async def chat_send(self, session: AsyncSession, call: Call) -> Done:
         """Say something, once for each `client_id`."""
-        text, name = call.text("text"), call.text("client_id")
+        # Forms write each end of a line as two characters.
+        text = call.text("text").replace("\r\n", "\n")
+        name = call.text("client_id")
         said = await chat.send(
             session,
             call.actor,

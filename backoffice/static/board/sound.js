@@ -11,7 +11,9 @@ function paint() {
   button.setAttribute("aria-label", button.title = t(`sound.${state}`))
   button.title += " (M)"
   button.classList.toggle("is-waiting", state === "wait")
-  button.innerHTML = icon(state === "off" ? "volume-off" : "volume")
+  const html = icon(state === "off" ? "volume-off" : "volume")
+  // Drawn anew between press and release, the button would never be clicked.
+  if (button.drawn !== html) button.innerHTML = button.drawn = html
 }
 function wake() {
   audio ??= new AudioContext()

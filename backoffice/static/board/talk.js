@@ -25,13 +25,14 @@ export function open(focus = true) {
 export const close = () => pane.isOpen && (pane.close(), true)
 
 // Skimming with the arrows opens nothing: a conversation is read where the eye rests.
+let wanted = new URLSearchParams(location.search).has("chat")
 on("selected", key => {
   clearTimeout(resting)
+  if (wanted) return (wanted = false, open(false))
   if (!pane.isOpen) return
   pane.blank()
   resting = setTimeout(() => pane.isOpen && pane.open(key, false), 400)
 })
-on("ready", () => new URLSearchParams(location.search).get("chat") && open(false))
 
 function waits(call, n, first) {
   const more = n > (unread.get(call) ?? 0)

@@ -41,6 +41,8 @@ export class Pane {
       const drawn = this.root.dataset.call === call
       this.root.dataset.call = call
       this.composer.open(call)
+      // What is said before the answer comes already knows where it belongs.
+      this.outbox.open(call)
       const { ok, body, status } = await get(`${call}/chat`)
       if (this.call !== call) return
       this.error(ok ? "" : body.detail ?? t("failed"))
@@ -54,7 +56,7 @@ export class Pane {
       this.list.add(body.messages)
       this.read = body.mine
       this.ready = true
-      this.outbox.open(call)
+      this.outbox.draw()
       this.settle(body)
       const line = body.unread ? this.list.drawUnread(body.mine) : null
       if (line) this.scroll.scrollTop = line.offsetTop - this.scroll.clientHeight / 3

@@ -95,7 +95,11 @@ class Day(RuleBasedStateMachine):
         self.runner.run(self.open())
 
     async def open(self) -> None:
-        self.engine = create_async_engine(self.database_url, poolclass=NullPool)
+        # The queue has a schema of its own, as the application's connections know.
+        paths = {"options": "-c search_path=public,jobs -c timezone=UTC"}
+        self.engine = create_async_engine(
+            self.database_url, poolclass=NullPool, connect_args=paths
+        )
         self.connection = await self.engine.connect()
         await self.connection.begin()
         self.session = AsyncSession(

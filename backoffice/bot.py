@@ -30,21 +30,22 @@ def run(settings: Settings, url: str) -> str:
 
 async def _run(settings: Settings, url: str) -> str:
     # The library takes a second to load, which only this process has to pay.
-    from aiogram.utils.token import TokenValidationError  # noqa: PLC0415
+    from aiogram.utils.token import TokenValidationError, validate_token  # noqa: PLC0415
 
     from api.telegram import polling, registration  # noqa: PLC0415
 
     try:
-        if settings.telegram_webhook_secret:
-            await registration.register(settings, f"{settings.base_url}{WEBHOOK}")
-            return "Telegram knows where our webhook is."
-        engine = make_engine(url, settings, pool_size=5, max_overflow=5)
-        try:
-            await _until_told(polling.run(settings, make_sessions(engine)))
-        finally:
-            await engine.dispose()
+        validate_token(settings.telegram_bot_token)
     except TokenValidationError as error:
         raise NoBot("TOT_TELEGRAM_BOT_TOKEN is no token of a bot.") from error
+    if settings.telegram_webhook_secret:
+        await registration.register(settings, f"{settings.base_url}{WEBHOOK}")
+        return "Telegram knows where our webhook is."
+    engine = make_engine(url, settings, pool_size=5, max_overflow=5)
+    try:
+        await _until_told(polling.run(settings, make_sessions(engine)))
+    finally:
+        await engine.dispose()
     return "Stopped."
 
 

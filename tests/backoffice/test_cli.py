@@ -47,7 +47,7 @@ def free_port() -> int:
 def test_the_help_lists_every_command(environment: dict[str, str]) -> None:
     told = call(environment, "--help").stdout
     for name in (
-        "serve", "worker", "demo", "migrate", "create-admin", "load-streets",
+        "serve", "worker", "bot", "demo", "migrate", "create-admin", "load-streets",
         "import-settlement", "check-invariants", "check-shop", "check-migrations", "check-catalogs",
     ):  # fmt: skip
         assert name in told

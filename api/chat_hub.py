@@ -68,6 +68,11 @@ class ChatHub:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def is_empty(self) -> bool:
+        """Ask whether nobody listens here."""
+        return not self._rooms
+
     def has_room_for(self, user_id: uuid.UUID) -> bool:
         """Ask whether this person may open one more socket."""
         return self._people[user_id] < MOST_OF_ONE

@@ -64,9 +64,10 @@ class Outbox:
         self._waiting.clear()
         self._news.set()
         if self._writer is not None:
-            # The code may wait behind what a reader does not take.
-            loop = asyncio.get_running_loop()
-            loop.call_later(CLOSING_SECONDS, self._writer.cancel)
+            # The code waits behind what the reader has not taken yet.
+            slow = code == TRY_AGAIN
+            seconds = PATIENCE_SECONDS if slow else CLOSING_SECONDS
+            asyncio.get_running_loop().call_later(seconds, self._writer.cancel)
 
     def give_up(self, now: float) -> None:
         """End a socket whose reader has taken nothing for too long."""

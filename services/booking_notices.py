@@ -10,15 +10,17 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Assignment, Booking, User
+from models import Assignment, Booking
 from models.booking import Verb
 from models.booking_words import CallType, Priority
-from services import jobs, proven_phones
+from models.user import short_name
+from services import direct, jobs, proven_phones
 from services.actor import SYSTEM, Actor
 from services.notification_kinds import SMS
 from services.notifications import Notice, notify
 
 RECEIVED = "booking.received"
+_NAME = "SELECT last_name, first_name, middle_name FROM app_user WHERE id = %(id)s"
 
 
 class Whom(StrEnum):
@@ -72,14 +74,16 @@ async def tell(
         Whom.DOCTOR: doctor_id,
         Whom.BEFORE: _id(data.get("from_doctor_id")),
     }
-    for kind, whom in TOLD.get(verb, ()):
-        user_id = people[whom]
-        if user_id is None or user_id == actor.user_id:
-            continue
+    told = [
+        (kind, user_id)
+        for kind, whom in TOLD.get(verb, ())
+        if (user_id := people[whom]) is not None
+        and user_id != actor.user_id
         # A call that no doctor had waits on as before.
-        if kind == "booking_declined" and doctor_id is None:
-            continue
-        facts = await _facts(session, booking, turn, doctor_id)
+        and not (kind == "booking_declined" and doctor_id is None)
+    ]
+    facts = await _facts(session, booking, turn, doctor_id) if told else {}
+    for kind, user_id in told:
         await _notify(session, actor, booking, kind, user_id, facts)
 
 
@@ -111,7 +115,8 @@ async def _facts(
         facts["time"] = turn.planned_start.isoformat()
         facts["minutes"] = turn.travel_minutes
     if doctor_id is not None:
-        facts["doctor"] = (await session.get_one(User, doctor_id)).short_name
+        name: Any = await direct.fetch_one(session, _NAME, {"id": doctor_id})
+        facts["doctor"] = short_name(*name)
     return facts
 
 

@@ -1,55 +1,62 @@
 """By which channels a person is told something: the kind's order, narrowed by them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import sqlalchemy as sa
-from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import NotificationPreference, User
 from models.notification import NotificationChannel
-from services import telegram_links
-from services.notification_kinds import CONSOLE, EMAIL, TELEGRAM
+from services import direct
+from services.notification_kinds import CONSOLE, EMAIL, SMS, TELEGRAM
 from services.notification_texts import TEXTS
 
 Way = tuple[NotificationChannel, str | None]
+# One statement, because every step of a call asks it for each person concerned.
+_REACH = """
+SELECT u.locale, u.email, u.phone, CAST(l.chat_id AS text) AS chat, p.channels
+  FROM app_user u
+  LEFT JOIN telegram_link l ON l.user_id = u.id AND l.state = 'linked'
+  LEFT JOIN notification_preference p ON p.user_id = u.id AND p.kind = %(kind)s
+ WHERE u.id = %(user_id)s
+"""
 
 
-async def wanted(
-    session: AsyncSession, kind: str, user_id: uuid.UUID
-) -> Sequence[NotificationChannel]:
-    """The channels that the person wants for this kind, in order; none is silence.
+@dataclass(frozen=True)
+class Reach:
+    """How one person may be told things of one kind.
 
-    What is mandatory goes its own way, whatever they want.
+    `wanted` is the order of channels, none of them is silence; what is mandatory goes
+    its own way, whatever they want.
     """
+
+    locale: str
+    wanted: Sequence[NotificationChannel]
+    addresses: Mapping[NotificationChannel, str | None]
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """The channels that reach the person now, each with the address."""
+        known = [(each, self.addresses.get(each)) for each in self.wanted]
+        return [(each, at) for each, at in known if at is not None or each is CONSOLE]
+
+
+async def reach(session: AsyncSession, kind: str, user_id: uuid.UUID) -> Reach | None:
+    """Find out how to tell somebody something; None where there is nobody.
+
+    What the session has not written yet is not seen.
+    """
+    given = {"kind": kind, "user_id": user_id}
+    row: Any = await direct.fetch_one(session, _REACH, given)
+    if row is None:
+        return None
+    addresses = {TELEGRAM: row.chat, SMS: row.phone, EMAIL: row.email}
+    return Reach(row.locale, _wanted(kind, row.channels), addresses)
+
+
+def _wanted(kind: str, chosen: Sequence[str] | None) -> Sequence[NotificationChannel]:
     text = TEXTS[kind]
-    if text.mandatory:
-        return text.channels
-    query = sa.select(col(NotificationPreference.channels)).where(
-        col(NotificationPreference.user_id) == user_id,
-        col(NotificationPreference.kind) == kind,
-    )
-    chosen = await session.scalar(query)
-    if chosen is None:
+    if text.mandatory or chosen is None:
         return text.channels
     return [each for each in map(NotificationChannel, chosen) if each in text.channels]
-
-
-async def ways(session: AsyncSession, kind: str, user: User) -> Sequence[Way]:
-    """The channels of this kind that reach the person now, each with the address."""
-    channels = await wanted(session, kind, user.id)
-    known = [(each, await address_of(session, user, each)) for each in channels]
-    return [(each, at) for each, at in known if at is not None or each is CONSOLE]
-
-
-async def address_of(
-    session: AsyncSession, user: User, channel: NotificationChannel
-) -> str | None:
-    """Where a channel reaches the person; None where it does not."""
-    if channel is TELEGRAM:
-        chat_id = await telegram_links.chat_of(session, user.id)
-        return None if chat_id is None else str(chat_id)
-    if channel is CONSOLE:
-        return None
-    return user.email if channel is EMAIL else user.phone

@@ -13,7 +13,7 @@ import structlog
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Notification, User
+from models import Notification
 from models.notification import NotificationChannel, NotificationStatus
 from services import jobs, notification_channels, notification_texts
 from services.gateways import NotConfigured, Undelivered
@@ -148,14 +148,14 @@ async def _failed(
 async def _next_way(
     session: AsyncSession, row: Notification
 ) -> tuple[NotificationChannel, str | None] | None:
-    if row.chain_id is None:
+    if row.chain_id is None or row.user_id is None:
         return None
-    user = await session.get_one(User, row.user_id)
+    found = await notification_channels.reach(session, row.kind, row.user_id)
     tried = sa.select(col(Notification.channel)).where(
         col(Notification.chain_id) == row.chain_id
     )
     used = set((await session.scalars(tried)).all())
-    ways = await notification_channels.ways(session, row.kind, user)
+    ways = found.ways if found else ()
     return next((way for way in ways if way[0] not in used), None)
 
 

@@ -1,33 +1,60 @@
 """Telling people things: a row in the caller's transaction, a job that delivers it."""
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from psycopg.types.json import Jsonb
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Notification, RoleGrant, User
+from models import RoleGrant, User
 from models.base import uuid7
-from models.notification import NotificationChannel, NotificationStatus
+from models.notification import NotificationChannel
 from models.role_grant import Role
-from services import (
-    audit,
-    jobs,
-    live,
-    notification_channels,
-    notification_texts,
-    sealing,
-)
+from services import direct, live, notification_channels, notification_texts, sealing
 from services.actor import Actor
 from services.i18n import current_locale
-from services.notification_channels import Way
+from services.notification_channels import Reach, Way
 from services.notification_kinds import CONSOLE
+from services.request_id import current_request_id
 
 DELIVER = "notification.deliver"
+# The row, its line in the journal, its job and the wake-up in one round trip: a step of
+# a call tells several people. What the desk reads in the console needs no delivery.
+_MAKE = f"""
+WITH made AS (
+  INSERT INTO notification (id, user_id, channel, address, kind, facts, sealed, locale,
+                            status, attempts, next_try_at, sent_at, dedup_key,
+                            booking_id, urgent, chain_id)
+  SELECT %(id)s, CAST(%(user_id)s AS uuid), %(channel)s, %(address)s,
+         CAST(%(kind)s AS text), %(facts)s, %(sealed)s, %(locale)s,
+         CASE WHEN %(desk)s THEN 'sent' ELSE 'queued' END, 0,
+         CASE WHEN NOT %(desk)s THEN app_now() END,
+         CASE WHEN %(desk)s THEN app_now() END,
+         %(dedup_key)s, CAST(%(booking_id)s AS uuid), %(urgent)s,
+         CAST(%(chain_id)s AS uuid)
+  ON CONFLICT (dedup_key) DO NOTHING
+  RETURNING id
+), journal AS (
+  INSERT INTO audit_event (id, actor_id, acting_as, via, action, object_type,
+                           object_id, data, request_id)
+  SELECT %(audit_id)s, %(actor_id)s, %(acting_as)s, %(via)s, 'notification.made',
+         'user', CAST(%(user_id)s AS uuid),
+         jsonb_build_object('kind', CAST(%(kind)s AS text)), %(request_id)s
+    FROM made
+), job AS (
+  INSERT INTO procrastinate_jobs (queue_name, task_name, args)
+  SELECT 'default', '{DELIVER}', jsonb_build_object('notification_id', made.id)
+    FROM made WHERE NOT %(desk)s
+)
+SELECT made.id, CASE WHEN CAST(%(wake_up)s AS text) IS NOT NULL
+       THEN CAST(pg_notify('{live.CHANNEL}', CAST(%(wake_up)s AS text)) AS text) END
+  FROM made
+"""  # noqa: S608 - made of constants only
 
 
 @dataclass(frozen=True)
@@ -65,27 +92,17 @@ async def notify(
     notification_texts.render(
         notice.kind, current_locale(), notice.facts, notice.secret
     )
-    user = await session.get(User, notice.user_id) if notice.user_id else None
-    way = await _way(session, notice, user)
+    await session.flush()
+    reach = None
+    if notice.user_id is not None:
+        user_id = notice.user_id
+        reach = await notification_channels.reach(session, notice.kind, user_id)
+    way = _way(notice, reach)
     if way is None:
         return None
-    values = _values(notice, user, way)
-    made = (
-        insert(Notification)
-        .values(**values)
-        .on_conflict_do_nothing(index_elements=["dedup_key"])
-    )
-    found = await session.scalar(made.returning(col(Notification.id)))
-    if found is None:
-        return None
-    audit.record(
-        session, actor, "notification.made", "user", notice.user_id, kind=notice.kind
-    )
-    if way[0] is not CONSOLE:
-        await jobs.enqueue(session, DELIVER, notification_id=values["id"])
-    await announce(session, notice.booking_id)
-    made_id: uuid.UUID = values["id"]
-    return made_id
+    values = _values(actor, notice, way, reach.locale if reach else current_locale())
+    made: Any = await direct.fetch_one(session, _MAKE, values)
+    return None if made is None else values["id"]
 
 
 async def notify_role(
@@ -110,43 +127,50 @@ async def announce(session: AsyncSession, booking_id: uuid.UUID | None) -> None:
         await live.announce(session, live.Topic.NOTICE, booking_id)
 
 
-async def _way(session: AsyncSession, notice: Notice, user: User | None) -> Way | None:
+def _way(notice: Notice, reach: Reach | None) -> Way | None:
     """The first channel and its address, or None where nobody is to be told."""
     channel, address = notice.channel, notice.address
-    if user is None:
+    if reach is None:
         return (channel, address) if channel and address else None
     if channel is None:
-        ways = await notification_channels.ways(session, notice.kind, user)
-        return ways[0] if ways else None
+        return reach.ways[0] if reach.ways else None
     if channel is CONSOLE:
         return channel, None
-    if channel not in await notification_channels.wanted(session, notice.kind, user.id):
+    if channel not in reach.wanted:
         return None
-    found = address or await notification_channels.address_of(session, user, channel)
+    found = address or reach.addresses.get(channel)
     return (channel, found) if found else None
 
 
-def _values(notice: Notice, user: User | None, way: Way) -> dict[str, Any]:
+def _values(actor: Actor, notice: Notice, way: Way, locale: str) -> dict[str, Any]:
     channel, address = way
-    console = channel is CONSOLE
-    now, notification_id = sa.func.app_now(), uuid7()
+    notification_id = uuid7()
     text = notification_texts.TEXTS[notice.kind]
     return {
         "id": notification_id,
         "user_id": notice.user_id,
-        "channel": channel,
+        "channel": channel.value,
         "address": address,
         "kind": notice.kind,
-        "facts": dict(notice.facts),
+        "facts": Jsonb(dict(notice.facts)),
         "sealed": None if notice.secret is None else sealing.seal(notice.secret),
-        "locale": user.locale if user else current_locale(),
-        "status": NotificationStatus.SENT if console else NotificationStatus.QUEUED,
-        "attempts": 0,
-        "next_try_at": None if console else now,
-        "sent_at": now if console else None,
+        "locale": locale,
+        "desk": channel is CONSOLE,
         "dedup_key": notice.dedup_key,
         "booking_id": notice.booking_id,
         "urgent": text.urgent or notice.urgent,
         # What was given one channel stays with it.
         "chain_id": None if notice.channel else notification_id,
+        "audit_id": uuid7(),
+        "actor_id": actor.user_id,
+        "acting_as": actor.acting_as.value,
+        "via": actor.via.value,
+        "request_id": current_request_id(),
+        "wake_up": _wake_up(notice.booking_id),
     }
+
+
+def _wake_up(booking_id: uuid.UUID | None) -> str | None:
+    if booking_id is None:
+        return None
+    return json.dumps({"topic": live.Topic.NOTICE.value, "id": str(booking_id)})

@@ -392,7 +392,7 @@ async def test_a_notice_of_a_call_wakes_who_looks_at_it_at_every_step(
     await world.order("outage", times=2)
     for _ in range(3):
         await tried(sessions, row)
-    assert woken == [(live.Topic.NOTICE, booking.id)] * 4
+    assert woken == [(live.Topic.NOTICE, booking.id)] * 3
     dropped = await told(sessions, user, **facts)
 
     async def unwanted(*_: Any) -> None:
@@ -400,7 +400,7 @@ async def test_a_notice_of_a_call_wakes_who_looks_at_it_at_every_step(
 
     monkeypatch.setattr(notification_delivery, "_message", unwanted)
     await tried(sessions, dropped)
-    assert len(woken) == 6
+    assert len(woken) == 4
 
 
 async def test_what_somebody_else_has_settled_is_not_settled_again(

@@ -53,6 +53,8 @@ async def test_a_code_arrives_by_sms_and_is_read_over_http(sessions, world) -> N
 async def test_nobody_reachable_is_not_told(session) -> None:
     user = await factories.person(session, Role.PATIENT, email=None)
     assert await notify(session, SYSTEM, Notice("account_erased")) is None
+    nobody = Notice("account_erased", factories.nobody())
+    assert await notify(session, SYSTEM, nobody) is None
     by_phone = await notify(session, SYSTEM, Notice("account_erased", user.id))
     row = await session.get_one(Notification, by_phone)
     assert (row.channel, row.address) == (SMS, user.phone)

@@ -32,7 +32,7 @@ class Outbox:
     drained: Callable[[], None]
     behind: bool = True
     whole: bool = True
-    status: Status | None = None
+    stage: Status | None = None
     marks: dict[Role, int] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
     code: int | None = None

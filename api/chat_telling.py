@@ -61,8 +61,8 @@ def _say(outbox: Outbox, pieces: Iterable[Piece]) -> None:
 
 
 def _tell_changes(outbox: Outbox, news: News) -> None:
-    if outbox.status is not news.room.status:
-        outbox.status = news.room.status
+    if outbox.stage is not news.room.status:
+        outbox.stage = news.room.status
         outbox.put(frame("status", status=news.room.status))
     for role, seq in news.marks.items():
         if seq > outbox.marks.get(role, 0):

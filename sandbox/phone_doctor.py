@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,6 +79,23 @@ class PhoneDoctor:
         if (begins := button([menu], "on")) is not None:
             await self.pocket.tap(begins)
         await self._locate(self.home)
+        await self._recall(button([menu], "visits"))
+
+    async def _recall(self, visits: Button | None) -> None:
+        """Let the bot show the visits that were under way before this phone."""
+        if visits is None:
+            return
+        await self.pocket.tap(visits)
+        with suppress(Silent):  # There were none.
+            await self.pocket.wait(lambda told: button(told, "card"))
+        listed = {each.call for each in buttons(await self.pocket.look(0))}
+        for call in listed - {""}:
+            # A list turns into the card that was chosen from it.
+            await self.pocket.tap(visits)
+            await asyncio.sleep(2)
+            chosen = button(await self.pocket.look(0), "card", call)
+            if chosen is not None:
+                await self.pocket.tap(chosen)
 
     async def _locate(self, point: Point) -> None:
         latitude, longitude = point
@@ -123,9 +141,14 @@ class PhoneDoctor:
             known = (each.message_id, each.data) in self.done
             if fresh and not known and each.word in words:
                 found.append(each)
+        # Whoever may set out does that first, and not long before the time.
+        leaving = {
+            each.message_id for each in buttons(messages) if each.word == "depart"
+        }
         ready = [
             each
             for each in found
+            if each.word != "start" or each.message_id not in leaving
             if each.word != "depart" or _is_soon(texts[each.message_id])
         ]
         return min(ready, key=lambda each: WORDS.index(each.word), default=None)

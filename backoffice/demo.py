@@ -79,7 +79,7 @@ def day_arguments(settings: Settings, speed: float) -> list[str]:
         f"--base-url={settings.base_url}",
         f"--speed={speed}",
         f"--logins={logins_file(settings)}",
-        f"--telegram-url={os.environ['TOT_TELEGRAM_API_URL']}",
+        f"--telegram-url=http://127.0.0.1:{settings.sandbox_port}/telegram",
     ]
 
 

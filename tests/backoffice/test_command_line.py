@@ -300,7 +300,7 @@ def test_the_application_logs_to_a_file_and_tells_how_it_ended(
         running.logging.getLogger().handlers[:] = before
         structlog.reset_defaults()
     assert code == (0 if started else 1)
-    assert days[0].steps == (["start", "stop"] if started else [])
+    assert [each.steps for each in days] == [["start", "stop"]] * started
     assert log_file.exists()
 
 

@@ -68,6 +68,7 @@ PAGES = {
     "POST /users/{pk}/unblock": ADMINS,
     "POST /users/{pk}/grant": ADMINS,
     "POST /users/{pk}/revoke": ADMINS,
+    "POST /users/{pk}/senior": ADMINS,
     "POST /users/{pk}/password": ADMINS,
     "POST /users/{pk}/second-factor/reset": ADMINS,
     "GET /doctors/new": HR,

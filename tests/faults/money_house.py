@@ -93,6 +93,16 @@ def start(process: Process) -> YooKassa:
     return process.start(TOT_YOOKASSA_SPEED="60", TOT_YOOKASSA_REFUND_S="1")
 
 
+def broken(app: App) -> str:
+    """What `check-invariants` says of an application's database; nothing when sound."""
+    checker = App(app.url, app.folder, more=app.more)
+    checker.run(["-m", "backoffice", "check-invariants"])
+    assert checker.process is not None
+    code = checker.process.wait(STARTS_SECONDS)
+    log = checker.folder / f"app-{checker.port}.log"
+    return "" if code == 0 else log.read_text()
+
+
 @dataclass
 class House:
     """Everything around one database."""
@@ -118,13 +128,7 @@ class House:
 
     def check(self) -> str:
         """What `check-invariants` says; nothing when all holds."""
-        told = self.app.app
-        checker = App(told.url, told.folder, more=told.more)
-        checker.run(["-m", "backoffice", "check-invariants"])
-        assert checker.process is not None
-        code = checker.process.wait(STARTS_SECONDS)
-        log = checker.folder / f"app-{checker.port}.log"
-        return "" if code == 0 else log.read_text()
+        return broken(self.app.app)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""A process that has everything loaded and forks applications and workers.
+"""A process that has everything loaded and forks applications, workers and bots.
 
 To kill dozens of them, a start has to cost less than the seconds of a cold one.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import backoffice.app
-from backoffice import running
+from backoffice import bot, running
 from services.config import get_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +25,7 @@ assert backoffice.app.create_app
 
 
 def _run(told: Mapping[str, Any]) -> None:
-    """Be an application or a worker until killed."""
+    """Be an application, a worker or a bot until killed."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with Path(told["log"]).open("ab") as log:
         for stream in (1, 2):
@@ -35,6 +36,8 @@ def _run(told: Mapping[str, Any]) -> None:
     try:
         if told["name"] == "app":
             running.run_app(settings)
+        elif told["name"] == "bot":
+            bot.run(settings, settings.database_url or "")
         else:
             running.work(settings, settings.database_url or "")
     finally:
@@ -42,7 +45,12 @@ def _run(told: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Fork for each line and say the child's id; nobody outlives this process."""
+    """Fork for each line and say the child's id; nobody outlives this process.
+
+    What only some children need is named by arguments, and loaded as well.
+    """
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     children = []
     for line in sys.stdin:
@@ -70,7 +78,7 @@ class Preloaded:
     process: subprocess.Popen[str]
 
     def start(self, name: str, environment: Mapping[str, str], log: Path) -> int:
-        """Start an "app" or a "worker"; gives its process id."""
+        """Start an "app", a "worker" or a "bot"; gives its process id."""
         told = {"name": name, "environment": dict(environment), "log": str(log)}
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -89,10 +97,10 @@ def kill(process_id: int) -> None:
 
 
 @contextmanager
-def preloaded() -> Iterator[Preloaded]:
-    """Give a process that forks what tests kill."""
+def preloaded(*modules: str) -> Iterator[Preloaded]:
+    """Give a process that forks what tests kill, with these modules loaded too."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.preloaded"],
+        [sys.executable, "-m", "tests.faults.preloaded", *modules],
         cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         yield Preloaded(process)

@@ -146,8 +146,10 @@ class Talking(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         async def leave() -> None:
-            await self.session.close()
-            await self.house.connection.rollback()
+            try:
+                await self.session.close()
+            finally:
+                await self.house.connection.rollback()
 
         try:
             if not self.broken:

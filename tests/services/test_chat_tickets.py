@@ -16,6 +16,7 @@ from services import (
     assignments,
     chat,
     chat_news,
+    chat_reads,
     chat_tickets,
     chat_watch,
     clock,
@@ -214,6 +215,15 @@ async def test_the_mark_of_a_doctor_who_has_left_is_no_news(
     assert news is not None
     assert news.marks == {}
     assert not news.room.holds(Role.DOCTOR, here.doctor.user_id)
+
+
+async def test_a_message_is_shown_to_whoever_wrote_it(
+    session: AsyncSession, here: Talk
+) -> None:
+    said = await chat.send(session, here.doctor, here.id, "Еду", "c1")
+    line = await chat_reads.line_of(session, here.doctor, said)
+    assert (line.text, line.client_id) == ("Еду", "c1")
+    assert line.name == here.doctor_user.full_name
 
 
 async def test_there_are_no_news_of_what_there_is_not(

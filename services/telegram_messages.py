@@ -8,7 +8,7 @@ import uuid
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Notification
+from models import Booking, Notification
 from models.role_grant import Role
 from services import (
     chat_relay,
@@ -16,6 +16,7 @@ from services import (
     notification_texts,
     sealing,
     telegram_cards,
+    telegram_content,
 )
 from services.actor import Actor, Via
 from services.errors import NotFound
@@ -39,6 +40,8 @@ WITH_CARD = {
     "booking_cancelled": Role.PATIENT,
 }
 UNREAD = "chat_unread"
+# What a text may name beside number, district and time.
+CONTENT = ("{doctor}", "{amount}")
 
 
 async def compose(session: AsyncSession, row: Notification) -> TelegramMessage | None:
@@ -46,14 +49,33 @@ async def compose(session: AsyncSession, row: Notification) -> TelegramMessage |
     with use_locale(row.locale):
         if row.kind == chat_relay.KIND:
             return await chat_relay.compose(session, row)
-        secret = None if row.sealed is None else sealing.unseal(row.sealed)
-        made = notification_texts.render(row.kind, row.locale, row.facts, secret)
+        text = await _text(session, row)
         if row.booking_id is None or row.user_id is None:
-            return TelegramMessage(made.text)
+            return TelegramMessage(text)
         try:
-            return await _about_call(session, row, row.user_id, made.text)
+            return await _about_call(session, row, row.user_id, text)
         except NotFound:
             return None
+
+
+async def _text(session: AsyncSession, row: Notification) -> str:
+    """Write all of it, or its subject alone where Telegram may not carry content."""
+    secret = None if row.sealed is None else sealing.unseal(row.sealed)
+    made = notification_texts.render(row.kind, row.locale, row.facts, secret)
+    body = str.__str__(notification_texts.TEXTS[row.kind].body)
+    if not any(name in body for name in CONTENT) or await _may_carry(session, row):
+        return made.text
+    call = row.facts.get("call")
+    return f"{call}: {made.subject}" if call else made.subject
+
+
+async def _may_carry(session: AsyncSession, row: Notification) -> bool:
+    if row.booking_id is not None:
+        booking = await session.get_one(Booking, row.booking_id)
+        return await telegram_content.may_carry(session, booking)
+    return row.user_id is not None and await telegram_content.agreed(
+        session, row.user_id
+    )
 
 
 async def _about_call(

@@ -6,13 +6,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import Notification
 from models.booking import Status
 from models.notification import NotificationChannel
+from models.role_grant import Role
 from services import (
     assignments,
     sealing,
     telegram_messages,
     visits,
 )
-from services.notification_texts import TEXTS
+from services.notification_texts import SAMPLE_FACTS, TEXTS
 from services.telegram_buttons import read
 from tests import factories
 from tests.services.test_telegram_cards import scene
@@ -128,3 +129,37 @@ async def test_a_relayed_message_that_is_gone_is_told_to_nobody(
     gone = str(factories.nobody())
     notice = row(doctor, "chat_message", booking, message_id=gone)
     assert await telegram_messages.compose(session, notice) is None
+
+
+async def test_without_leave_no_kind_names_a_doctor_a_sum_or_a_person(
+    session: AsyncSession,
+) -> None:
+    booking, doctor, patient = await scene(session, Status.ACCEPTED, content=False)
+    names = {"doctor": doctor.short_name, "amount": "4 500 ₽"}
+    told = []
+    for kind, text in TEXTS.items():
+        if NotificationChannel.TELEGRAM not in text.channels or kind == "chat_message":
+            continue
+        for about in (booking, None):
+            facts = {**SAMPLE_FACTS, **names, "first_seq": 1, "role": "patient"}
+            notice = row(patient, kind, about, **facts)
+            if text.roles == {Role.DOCTOR}:
+                notice.user_id = doctor.id
+            made = await telegram_messages.compose(session, notice)
+            if made is not None:
+                told.append(made.text)
+    assert len(told) > 20
+    for word in (doctor.last_name, patient.last_name, "4 500", booking.symptoms):
+        assert not [text for text in told if word in text]
+
+
+async def test_with_leave_a_sum_and_a_doctor_are_named(session: AsyncSession) -> None:
+    booking, _, patient = await scene(session, Status.ACCEPTED)
+    paid = row(patient, "payment_received", booking, amount="4 500 ₽")
+    made = await telegram_messages.compose(session, paid)
+    assert made is not None
+    assert "4 500 ₽" in made.text
+    wallet = row(patient, "withdrawal_done", None, amount="4 500 ₽")
+    made = await telegram_messages.compose(session, wallet)
+    assert made is not None
+    assert "4 500 ₽" in made.text

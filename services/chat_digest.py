@@ -1,8 +1,8 @@
 """Unread messages: whoever has not read for some minutes is told how many wait.
 
 A side is the patient or the doctor who has the call; dispatchers see it on the board.
-One notice is made for a run of unread messages, until some of them are read. What
-was relayed to the person's own chat, and has arrived there, is not told again.
+One notice is made for a run of unread messages, and another one a while later if more
+have come and the first are still unread. What was relayed to the person's own chat, and has arrived there, is not told again.
 """
 
 import uuid
@@ -20,7 +20,7 @@ from services.edges import in_transaction
 from services.notifications import Notice, notify
 
 KIND = "chat_unread"
-MINUTES, DAYS = 3, 1
+MINUTES, AGAIN_MINUTES, DAYS = 3, 15, 1
 _COUNTED = """
  m.kind <> 'system' AND m.hidden_at IS NULL AND m.sender_role <> side.role
  AND m.seq > coalesce((SELECT max(up_to_seq) FROM message_read r
@@ -31,7 +31,6 @@ _COUNTED = """
                     AND n.kind = 'chat_message' AND n.status = 'delivered'
                     AND n.facts ->> 'message_id' = CAST(m.id AS text))
 """
-_KEY = "concat_ws(' ', 'chat_unread', m.booking_id, side.user_id, min(m.seq))"
 # Whose turn has ended may still look in for some hours; who that is, is asked below.
 _SIDES = f"""
 SELECT m.booking_id, side.role, side.user_id
@@ -51,11 +50,17 @@ SELECT m.booking_id, side.role, side.user_id
    AND m.created_at >= side.since
    AND {_COUNTED}
  GROUP BY m.booking_id, side.role, side.user_id
-HAVING NOT EXISTS (SELECT FROM notification n WHERE n.dedup_key = {_KEY})
+HAVING NOT EXISTS (
+   SELECT FROM notification n
+    WHERE n.booking_id = m.booking_id AND n.user_id = side.user_id
+      AND n.kind = '{KIND}'
+      AND (CAST(n.facts ->> 'last_seq' AS int) >= max(m.seq)
+           OR (CAST(n.facts ->> 'last_seq' AS int) >= min(m.seq)
+               AND n.created_at > app_now() - make_interval(mins => %(again)s))))
  ORDER BY m.booking_id, side.role
 """  # noqa: S608 - only constants of this module
 _PENDING = f"""
-SELECT count(*) AS count, min(m.seq) AS first_seq
+SELECT count(*) AS count, min(m.seq) AS first_seq, max(m.seq) AS last_seq
   FROM message m
   CROSS JOIN (SELECT CAST(%(role)s AS text) AS role,
                      CAST(%(user_id)s AS uuid) AS user_id) AS side
@@ -67,15 +72,16 @@ SELECT count(*) AS count, min(m.seq) AS first_seq
 
 @dataclass(frozen=True)
 class Pending:
-    """A run of unread messages: how many, and the number of the first."""
+    """A run of unread messages: how many, and the numbers of the first and last."""
 
     count: int
     first_seq: int
+    last_seq: int
 
 
 async def tell(session: AsyncSession) -> int:
     """Make the notices that are due; gives how many sides were looked at."""
-    given = {"minutes": MINUTES, "days": DAYS}
+    given = {"minutes": MINUTES, "again": AGAIN_MINUTES, "days": DAYS}
     sides = await direct.fetch_all(session, _SIDES, given)
     for side in sides:
         await _tell(session, side.booking_id, Role(side.role), side.user_id)
@@ -83,12 +89,12 @@ async def tell(session: AsyncSession) -> int:
 
 
 async def holds(session: AsyncSession, row: Notification) -> bool:
-    """Tell whether the run that this notice is about is still unread, and theirs."""
+    """Tell whether any of what this notice is about is still unread, and theirs."""
     if row.booking_id is None or row.user_id is None:
         return False
     role = Role(row.facts["role"])
     found = await pending(session, row.booking_id, role, row.user_id)
-    return found is not None and found.first_seq == row.facts["first_seq"]
+    return found is not None and found.first_seq <= row.facts["last_seq"]
 
 
 async def pending(
@@ -109,7 +115,7 @@ async def pending(
         "since": room.since(role),
     }
     row: Any = await direct.fetch_one(session, _PENDING, given)
-    return Pending(row.count, row.first_seq) if row.count else None
+    return Pending(row.count, row.first_seq, row.last_seq) if row.count else None
 
 
 async def _tell(
@@ -126,9 +132,9 @@ async def _tell(
             "call": booking.label,
             "count": found.count,
             "role": role.value,
-            "first_seq": found.first_seq,
+            "last_seq": found.last_seq,
         },
-        dedup_key=f"{KIND} {booking_id} {user_id} {found.first_seq}",
+        dedup_key=f"{KIND} {booking_id} {user_id} {found.last_seq}",
         booking_id=booking_id,
         urgent=booking_notices.is_urgent(booking),
     )

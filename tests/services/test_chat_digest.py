@@ -80,7 +80,7 @@ async def test_unread_messages_are_told_after_minutes_once_a_run(talk: Talk) -> 
     row = (await session.scalars(query)).one()
     assert row.booking_id == talk.booking.id
     assert "Первое" not in str(row.facts)
-    # Another message of the same run is no news.
+    # Another message of the same run is no news yet.
     await talk.say(desk, "Третье")
     await clock.shift(session, 2 * LATER)
     assert await chat_digest.tell(session) == 0
@@ -88,6 +88,20 @@ async def test_unread_messages_are_told_after_minutes_once_a_run(talk: Talk) -> 
     await chat.mark_read(session, as_patient(talk.patient), talk.booking.id, last.seq)
     assert await chat_digest.tell(session) == 1
     assert await talk.told() == [(talk.patient.id, 2), (talk.patient.id, 1)]
+
+
+async def test_who_ignores_a_message_is_told_again_of_later_ones(talk: Talk) -> None:
+    session, desk = talk.session, as_staff(talk.dispatcher)
+    await talk.say(desk, "Первое")
+    await clock.shift(session, LATER)
+    assert await chat_digest.tell(session) == 1
+    # Nothing new, however long nobody reads.
+    await clock.shift(session, LATER + chat_digest.AGAIN_MINUTES * 60)
+    assert await chat_digest.tell(session) == 0
+    await talk.say(desk, "Второе")
+    await clock.shift(session, 2 * LATER + chat_digest.AGAIN_MINUTES * 60)
+    assert await chat_digest.tell(session) == 1
+    assert await talk.told() == [(talk.patient.id, 1), (talk.patient.id, 2)]
 
 
 async def test_what_was_read_hidden_or_said_by_oneself_is_not_told(

@@ -141,7 +141,7 @@ async def test_without_leave_no_kind_names_a_doctor_a_sum_or_a_person(
         if NotificationChannel.TELEGRAM not in text.channels or kind == "chat_message":
             continue
         for about in (booking, None):
-            facts = {**SAMPLE_FACTS, **names, "first_seq": 1, "role": "patient"}
+            facts = {**SAMPLE_FACTS, **names, "last_seq": 1, "role": "patient"}
             notice = row(patient, kind, about, **facts)
             if text.roles == {Role.DOCTOR}:
                 notice.user_id = doctor.id

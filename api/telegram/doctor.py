@@ -64,11 +64,9 @@ def router() -> Router:
 
 async def set_duty(_: CallbackQuery, turn: Turn) -> None:
     """Begin or end work."""
-    actor = turn.actor(Role.DOCTOR)
-    assert turn.pressed is not None and turn.person is not None  # noqa: S101, PT018
-    on = turn.pressed.word == telegram_menus.ON_DUTY
-    await duty.set_duty(turn.session, actor, on)
-    turn.redraw(await telegram_menus.menu(turn.session, turn.person))
+    on = turn.pressed is not None and turn.pressed.word == telegram_menus.ON_DUTY
+    await duty.set_duty(turn.session, turn.actor(Role.DOCTOR), on)
+    turn.redraw(await telegram_menus.menu(turn.session, turn.known))
 
 
 async def list_visits(_: Message | CallbackQuery, turn: Turn) -> None:

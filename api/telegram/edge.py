@@ -151,9 +151,7 @@ async def _refused(
 
 async def _present(turn: Turn) -> TelegramMessage:
     """The card of the pressed button as the person may see it now."""
-    assert turn.pressed is not None  # noqa: S101 - the caller has looked
-    booking_id = turn.pressed.booking_id
-    assert booking_id is not None  # noqa: S101 - the caller has looked
+    booking_id = turn.call.booking_id
     for role in (Role.DOCTOR, Role.PATIENT):
         try:
             actor = turn.actor(role)

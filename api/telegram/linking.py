@@ -8,7 +8,6 @@ from api.telegram.turn import Turn
 from services import telegram_dialogs, telegram_links, telegram_menus
 from services.i18n import gettext
 from services.inputs import clean_text
-from services.permissions import Permission, may
 
 LONGEST_NAME = 200
 
@@ -57,9 +56,8 @@ async def stop(_: Message, turn: Turn) -> None:
     if turn.person is None:
         await explain(_, turn)
         return
-    role = next(
-        each for each in turn.person.roles if may(each, Permission.TELEGRAM_OWN)
-    )
+    # Whoever is known has a role, and either may part from the chat.
+    role = min(turn.person.roles)
     await telegram_dialogs.leave(turn.session, turn.person.user_id)
     await telegram_links.unlink(turn.session, turn.actor(role), "stopped")
     turn.say(gettext("This chat is no longer linked. We write nothing here any more."))
@@ -88,8 +86,6 @@ def _name_of(message: Message) -> str:
     name = message.chat.full_name
     if message.chat.username:
         name += f" (@{message.chat.username})"
+    # What has no shape on a screen could turn or hide the rest.
     shown = "".join(each for each in name if each.isprintable())
-    try:
-        return clean_text(shown)[:LONGEST_NAME]
-    except ValueError:
-        return "—"
+    return clean_text(shown).strip()[:LONGEST_NAME] or "—"

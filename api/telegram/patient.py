@@ -49,16 +49,11 @@ def router() -> Router:
 
 async def standing(turn: Turn) -> tuple[Actor, AboutCall]:
     """Act in the role in which the person stands in the pressed call."""
-    if turn.person is None or turn.pressed is None or turn.pressed.booking_id is None:
-        raise NotFound
+    person, call = turn.known, turn.call
     actor = await chat_rooms.participant(
-        turn.session,
-        turn.person.user_id,
-        turn.person.roles,
-        turn.pressed.booking_id,
-        Via.BOT,
+        turn.session, person.user_id, person.roles, call.booking_id, Via.BOT
     )
-    return turn.about(actor.acting_as)
+    return actor, call
 
 
 async def list_calls(_: Message | CallbackQuery, turn: Turn) -> None:

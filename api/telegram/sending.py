@@ -17,7 +17,6 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
 )
 from aiogram.types import (
-    BufferedInputFile,
     CallbackQuery,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
@@ -25,7 +24,7 @@ from aiogram.types import (
 )
 
 from api.telegram.turn import Turn
-from services.gateways.telegram import LONGEST_CAPTION, LONGEST_TEXT
+from services.gateways.telegram import LONGEST_TEXT
 from services.telegram_buttons import TelegramMessage
 
 LONGEST_NOTE, LONGEST_WAIT, TRIES = 200, 10, 3
@@ -65,15 +64,8 @@ async def _redraw(bot: Bot, query: CallbackQuery, turn: Turn) -> None:
 
 async def _send(bot: Bot, chat_id: int, message: TelegramMessage) -> None:
     keys = keyboard(message)
-    if message.photo is None:
-        text = message.text[:LONGEST_TEXT]
-        await _try(lambda: bot.send_message(chat_id, text, reply_markup=keys))
-        return
-    photo = BufferedInputFile(message.photo, message.photo_name)
-    caption = message.text[:LONGEST_CAPTION]
-    await _try(
-        lambda: bot.send_photo(chat_id, photo, caption=caption, reply_markup=keys)
-    )
+    text = message.text[:LONGEST_TEXT]
+    await _try(lambda: bot.send_message(chat_id, text, reply_markup=keys))
 
 
 def keyboard(message: TelegramMessage) -> InlineKeyboardMarkup | None:

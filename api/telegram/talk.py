@@ -1,7 +1,6 @@
 """Talking inside a call, and words that answer what the bot has asked."""
 
 import uuid
-from typing import cast
 
 from aiogram import F, Router
 from aiogram.types import CallbackQuery, Message
@@ -43,6 +42,7 @@ def router() -> Router:
         observer.filter(Known())
     made.callback_query.register(choose, Pressed(telegram_cards.CHAT))
     made.callback_query.register(unknown_button)
+    made.message.register(no_command, F.text.startswith("/"))
     made.message.register(hear, F.text | F.photo)
     made.message.register(refuse)
     made.edited_message.register(hint, F.text | F.caption)
@@ -70,9 +70,15 @@ async def unknown_button(_: CallbackQuery, turn: Turn) -> None:
     turn.note = gettext("This button no longer works.")
 
 
+async def no_command(_: Message, turn: Turn) -> None:
+    """A command that is none, or not this person's: nobody is to read it as words."""
+    turn.note = gettext("There is no such command.")
+    turn.say(await telegram_menus.menu(turn.session, turn.known))
+
+
 async def hear(message: Message, turn: Turn) -> None:
     """Take a text or a picture to where it belongs."""
-    person = cast(Person, turn.person)
+    person = turn.known
     if message.reply_to_message is not None:
         number = message.reply_to_message.message_id
         call = await chat_relay.call_of_reply(turn.session, person, number)
@@ -122,7 +128,7 @@ async def _go_on(message: Message, turn: Turn, dialog: TelegramDialog) -> None:
 
 async def _say(message: Message, turn: Turn, booking_id: uuid.UUID) -> bool:
     """Say it in the call's conversation; tells whether it may go this way."""
-    person = cast(Person, turn.person)
+    person = turn.known
     actor = await chat_rooms.participant(
         turn.session, person.user_id, person.roles, booking_id, Via.BOT
     )

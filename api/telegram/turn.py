@@ -48,19 +48,28 @@ class Turn:
 
     def actor(self, role: Role) -> Actor:
         """Act in one role that the person holds at this moment."""
+        return self.known.acting_as(role)
+
+    @property
+    def known(self) -> Person:
+        """The person, where the routes let only those through whom we know."""
         if self.person is None:
             raise NotFound
-        return self.person.acting_as(role)
+        return self.person
 
     def about(self, role: Role) -> tuple[Actor, "AboutCall"]:
         """Who acts, and what was pressed about which call."""
+        return self.actor(role), self.call
+
+    @property
+    def call(self) -> "AboutCall":
+        """What was pressed, where the routes let only buttons about calls through."""
         pressed = self.pressed
         if pressed is None or pressed.booking_id is None:
             raise NotFound
-        call = AboutCall(
+        return AboutCall(
             pressed.word, pressed.booking_id, pressed.version, pressed.extra
         )
-        return self.actor(role), call
 
     def say(self, message: TelegramMessage | str) -> None:
         """Answer with a message of its own."""

@@ -10,12 +10,14 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from api.telegram import doctor, sending
+from api.telegram.turn import Turn
 from models import Notification, TelegramUpdate
 from models.booking import Status
 from models.notification import NotificationStatus
 from services import telegram_people
-from services.errors import Unavailable
+from services.errors import NotFound, Unavailable
 from services.logs import scrub
+from services.telegram_buttons import TelegramMessage
 from tests import factories
 from tests.api.telegram.stage import Stage
 from tests.api.telegram.test_doctor import history, visit_in
@@ -183,3 +185,40 @@ async def test_the_token_is_in_no_log(
     secret = stage.telegram.token.split(":")[1]
     assert all(secret not in each.getMessage() for each in ours)
     assert secret not in scrub(f"POST https://x/bot{stage.telegram.token}/getMe")
+
+
+async def test_a_refusal_whose_twin_was_quicker_says_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone, booking = await visit_in(stage, Status.ASSIGNED)
+    first_time = telegram_people.first_time
+    asked: list[int] = []
+
+    async def once(session: Any, update_id: int) -> bool:
+        asked.append(update_id)
+        return len(asked) == 1 and await first_time(session, update_id)
+
+    async def refused(*_: Any, **__: Any) -> None:
+        raise NotFound
+
+    monkeypatch.setattr(telegram_people, "first_time", once)
+    monkeypatch.setitem(doctor.AT_ONCE, "accept", refused)  # type: ignore[arg-type]
+    await stage.tapped(phone, "Принять")
+    assert (len(asked), phone.notes) == (2, [])
+    assert (await stage.now(booking)).status is Status.ASSIGNED
+
+
+async def test_what_fails_after_the_commit_is_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, phone = await stage.doctor()
+
+    async def later(_: Any) -> TelegramMessage:
+        raise NotFound
+
+    async def menu(_: Any, turn: Turn) -> None:
+        turn.later = later
+
+    stage.poll.dispatcher.sub_routers[0].message.handlers[1].callback = menu
+    await stage.said(phone, "/start")
+    assert phone.texts[-1] == "Не найдено."

@@ -329,3 +329,11 @@ async def test_a_picture_that_cannot_be_fetched_is_to_be_sent_again(
     await stage.poll.dispatcher.feed_update(stage.poll.bot, updates[-1])
     assert "недоступен" in patients.texts[-1]
     assert await said_in(stage, booking) == []
+
+
+async def test_a_command_that_is_none_is_no_message(stage: Stage) -> None:
+    booking, _, _, _, patients = await pair(stage)
+    for text in ("/visits", "/nothing"):
+        await stage.said(patients, text)
+        assert patients.texts[-2] == "Такой команды нет."
+    assert await said_in(stage, booking) == []

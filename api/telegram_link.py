@@ -15,7 +15,10 @@ router = make_router("/v1/me/telegram-link", "Telegram")
 
 
 @router.post(
-    "", status_code=201, response_model=OfferAnswer, responses=problems(401, 429)
+    "",
+    status_code=201,
+    response_model=OfferAnswer,
+    responses=problems(401, 403, 429, 503),
 )
 async def offer(request: Request, session: SessionDep, caller: CurrentUser) -> Offer:
     """Make the link that opens the bot; the one before is worth nothing then."""
@@ -28,19 +31,19 @@ async def offer(request: Request, session: SessionDep, caller: CurrentUser) -> O
     return await telegram_links.offer(session, caller.actor)
 
 
-@router.get("", response_model=LinkAnswer, responses=problems(401))
+@router.get("", response_model=LinkAnswer, responses=problems(401, 403))
 async def read(session: SessionDep, caller: CurrentUser) -> State:
     """Tell which chat waits for a yes, and which is linked."""
     return await telegram_links.state(session, caller.actor)
 
 
-@router.post("/confirm", response_model=LinkAnswer, responses=problems(401, 409))
+@router.post("/confirm", response_model=LinkAnswer, responses=problems(401, 403, 409))
 async def confirm(session: SessionDep, caller: CurrentUser) -> State:
     """Say yes to the chat that has shown the code."""
     return await telegram_links.confirm(session, caller.actor)
 
 
-@router.delete("", status_code=204, responses=problems(401))
+@router.delete("", status_code=204, responses=problems(401, 403))
 async def unlink(session: SessionDep, caller: CurrentUser) -> None:
     """Part from the chat; the bot tells it nothing more."""
     await telegram_links.unlink(session, caller.actor)

@@ -1,12 +1,17 @@
 """What one's wishes about messages look like."""
 
 from datetime import time
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 
 from models.notification import NotificationChannel
 from services.notification_preferences import KindLine, Preferences
+
+# JSON Schema's own format "time" demands an offset; these are hours of Moscow.
+OfMoscow = Annotated[
+    time, WithJsonSchema({"type": "string", "pattern": r"^\d\d:\d\d:\d\d$"})
+]
 
 
 class KindAnswer(BaseModel):
@@ -33,8 +38,8 @@ class PreferencesAnswer(BaseModel):
     """Every kind that may concern one, and the quiet hours of Moscow time."""
 
     kinds: list[KindAnswer]
-    quiet_from: time
-    quiet_to: time
+    quiet_from: OfMoscow
+    quiet_to: OfMoscow
 
     @classmethod
     def of(cls, found: Preferences) -> Self:

@@ -26,6 +26,7 @@ from services.edges import transaction
 from tests import factories
 from tests.api.helpers import api_alone, signed_in
 from tests.api.server import served
+from tests.telegram_accounts import bot_set_up
 
 pytestmark = pytest.mark.prove
 MANY = 100 if os.environ.get("TOT_PROVE") else 8
@@ -43,7 +44,7 @@ ANYBODY, PATIENT, DOCTOR, CLINIC = "anybody", "patient", "doctor", "clinic"
 
 @pytest.fixture(scope="module")
 def address(settings: Settings, database_url: str) -> Iterator[str]:
-    with served(api_alone(settings, database_url)) as base:
+    with bot_set_up(), served(api_alone(settings, database_url)) as base:
         yield base
 
 

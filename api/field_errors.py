@@ -66,6 +66,9 @@ def _message(found: Any) -> str:
     if kind == "value_error":
         # Our own validators have spoken already, in the caller's language.
         return str(context["error"])
+    if kind in {"too_long", "too_short"} and isinstance(found.get("input"), str):
+        # A text that was cleaned before it was measured.
+        kind = f"string_{kind}"
     return gettext(SENTENCES.get(kind, OTHERWISE), **context)
 
 

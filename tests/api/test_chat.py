@@ -144,6 +144,17 @@ async def test_a_malformed_message_is_refused(
     assert wrong_fields(await say(client, scene.patient, **body)) == {field}
 
 
+async def test_a_text_is_measured_in_characters_and_a_list_in_items(
+    client: AsyncClient, scene: Scene
+) -> None:
+    long = await say(client, scene.patient, text="x" * 4001)
+    assert [each["message"] for each in long.json()["errors"]] == [
+        "At most 4000 characters are allowed."
+    ]
+    empty = await say(client, scene.patient, text="")
+    assert "characters" in empty.json()["errors"][0]["message"]
+
+
 async def test_a_message_is_json_or_a_form(client: AsyncClient, scene: Scene) -> None:
     own, path = scene.patient.headers, f"{scene.patient.path}/messages"
     plain = await client.post(path, content=b'{"text":"x"}', headers=own)

@@ -28,7 +28,7 @@ KILLS = 100 if os.environ.get("TOT_PROVE") else 10
 CONVERGES_SECONDS = 90
 # At most twenty words in ten seconds are taken from one sender. What is typed while the
 # bot is dead comes to it at once, so the phones are slower.
-BREATH, ON_THE_PHONE = 0.6, 2.0
+BREATH, ON_THE_PHONE = 0.55, 1.0
 
 SAID = "SELECT text, count(*) FROM message WHERE kind = 'text' GROUP BY text"
 # A relay for each message to the other one in the call whom Telegram reaches.

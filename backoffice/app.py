@@ -24,6 +24,7 @@ from backoffice import (
     talk_page,
 )
 from backoffice.board.feed import Feed
+from backoffice.board.waiting import Waiting
 from backoffice.console import STATIC, Console
 from backoffice.headers import SecurityHeaders
 from services import clinic_invitations, password_reset
@@ -40,6 +41,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         stack.push_async_callback(webhook.close, app)
         await stack.enter_async_context(_listening(app.state.listener))
         await stack.enter_async_context(app.state.board_feed.running())
+        await stack.enter_async_context(app.state.board_waiting.running())
         await stack.enter_async_context(app.state.chat_hub.running())
         _settle_memory()
         yield
@@ -90,6 +92,9 @@ def create_app(
     app.state.listener = Listener(app.state.engine.url)
     app.state.chat_hub = ChatHub(app.state.sessions, app.state.listener)
     app.state.board_feed = Feed(app.state.sessions, app.state.listener)
+    app.state.board_waiting = Waiting(
+        app.state.sessions, app.state.listener, app.state.board_feed.clients
+    )
     files = GZipMiddleware(StaticFiles(directory=STATIC), compresslevel=6)
     app.mount(assets.folder(), files)
     app.mount("/static", files, name="tot_static")

@@ -64,6 +64,7 @@ class Chats(Page):
             request.app.state.sessions,
             lambda session: chat_desk.listing(session, actor),
         )
+        request.state.talks = sum(each.unread > 0 for each in entries)
         context = chat_pane.listing(entries) | {"scripts": assets.folder()}
         return await self.render(request, "chat/list.html", context)
 

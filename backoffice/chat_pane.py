@@ -40,6 +40,8 @@ SCRIPT = {
     "again": Lazy("Send again"),
     "drop": Lazy("Take back"),
     "no_answer": Lazy("no answer from the server"),
+    "refused": Lazy("the server refused it"),
+    "picture_lost": Lazy("the picture was not kept, choose it again"),
     "typing.patient": Lazy("The patient is writing…"),
     "typing.doctor": Lazy("The doctor is writing…"),
     "news": Lazy("New messages"),
@@ -190,9 +192,18 @@ def listing(entries: Sequence[Entry]) -> dict[str, Any]:
         "icons": {role.value: icon for role, icon in LAST_ICONS.items()},
         "last": {role.value: str(text) for role, text in LAST.items()},
         "age": _age,
+        "waits": waits,
         "unread": partial(words.counted, "unread"),
         "boot_chat": boot(()),
     }
+
+
+def waits(entry: Entry) -> str:
+    """For how long the oldest unread message has waited."""
+    oldest = entry.oldest or entry.now
+    if (entry.now - oldest).total_seconds() < 60:
+        return gettext("waits less than a minute")
+    return gettext("waits {time}", time=call_words.between(oldest, entry.now))
 
 
 def _age(entry: Entry) -> str:

@@ -19,12 +19,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from backoffice import formats, i18n, problems, provider_sign_in, sign_in
+from backoffice import assets, formats, i18n, problems, provider_sign_in, sign_in
 from backoffice.authorization import TableGrants
 from backoffice.flush_guard import console_sessions
 from backoffice.guard import ForgeryGuard, StaffSessions
 from backoffice.home import home_context
 from backoffice.menu import VIEWS
+from backoffice.talk_count import unread_talks
 from services import console_notices
 from services import flashes as waiting
 from services.config import Profile, Settings
@@ -94,6 +95,8 @@ class Console(Admin):
             static=static_address,
             csrf_field=csrf_field,
             flashes=flashes,
+            unread_talks=unread_talks,
+            script_folder=assets.folder,
             locale=current_locale,
             demo=settings.profile is Profile.DEMO,
             tile_url=settings.tile_url,

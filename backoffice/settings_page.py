@@ -28,6 +28,7 @@ GROUPS = {
     "prepay": Lazy("Payment in advance"),
     "compensation": Lazy("Compensations"),
     "refund": Lazy("Refunds"),
+    "quiet": Lazy("Quiet hours of notices"),
     "required_documents": Lazy("Required documents"),
 }
 
@@ -86,4 +87,9 @@ class SettingsPage(Page):
         """Let Telegram carry content, or stop it."""
         on, reason = call.checked("on"), call.words("reason")
         await telegram_content.put(session, call.actor, on, reason)
-        return Done(gettext("Saved."), to="/admin/settings")
+        told = (
+            gettext("Telegram: content is switched on.")
+            if on
+            else gettext("Telegram: content is switched off.")
+        )
+        return Done(told, to="/admin/settings#telegram")

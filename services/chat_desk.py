@@ -5,9 +5,9 @@ word of what was said, so that looking at it is no reading of a conversation.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col, select
@@ -25,6 +25,8 @@ from services.permissions import Permission, demand
 
 SHOWN = 60
 LISTED, LIST_DAYS = 100, 7
+# How long somebody may wait for an answer before it is marked.
+YELLOW_AFTER, RED_AFTER = timedelta(minutes=3), timedelta(minutes=10)
 _SIDES = """
 SELECT (SELECT max(up_to_seq) FROM message_read
          WHERE booking_id = %(booking_id)s AND role = 'patient') AS patient,
@@ -38,30 +40,55 @@ SELECT m.id, m.seq, m.hidden_at, u.last_name, u.first_name, u.middle_name
  WHERE m.booking_id = %(booking_id)s AND m.hidden_at IS NOT NULL
  ORDER BY m.seq
 """
-_LIST = """
-WITH lately AS (
-  SELECT DISTINCT ON (booking_id) booking_id, seq, sender_role, created_at
-    FROM message
-   WHERE created_at > app_now() - make_interval(days => %(days)s)
-     AND kind <> 'system'
-   ORDER BY booking_id, seq DESC
-)
-SELECT b.id, b.number, b.status, b.district, lately.sender_role, lately.created_at,
-       waiting.unread, app_now() AS now
-  FROM lately
-  JOIN booking b ON b.id = lately.booking_id
-  CROSS JOIN LATERAL (
-    SELECT count(*) AS unread FROM message m
-     WHERE m.booking_id = b.id AND m.kind <> 'system' AND m.hidden_at IS NULL
-       AND m.sender_role <> 'dispatcher'
-       AND m.seq > coalesce((SELECT r.up_to_seq FROM message_read r
-                              WHERE r.booking_id = b.id
-                                AND r.role = 'dispatcher'), 0)
-  ) AS waiting
- WHERE b.patient_id <> %(user_id)s
- ORDER BY waiting.unread > 0 DESC, lately.created_at DESC
- LIMIT %(most)s
+# What the desk has not read: words of the others, in sight, after its mark.
+_NEW = """
+  m.booking_id = b.id AND m.kind <> 'system' AND m.hidden_at IS NULL
+  AND m.sender_role <> 'dispatcher'
+  AND m.seq > coalesce((SELECT r.up_to_seq FROM message_read r
+                         WHERE r.booking_id = b.id AND r.role = 'dispatcher'), 0)
 """
+_OPEN = "status IN ('pending', 'assigned', 'accepted', 'en_route', 'in_progress')"
+_LATELY = "created_at > app_now() - make_interval(days => %(days)s)"
+# The open calls and those of which anybody has talked lately: an index for each.
+_ABOUT = f"""
+  SELECT id FROM booking WHERE {_OPEN}
+   UNION
+  SELECT booking_id FROM message WHERE {_LATELY} AND kind <> 'system'
+"""  # noqa: S608 - only constants of this module
+_ABOUT_THESE = f"""
+  SELECT id FROM booking WHERE {_OPEN} AND id = ANY(%(ids)s)
+   UNION
+  SELECT booking_id FROM message
+   WHERE {_LATELY} AND kind <> 'system' AND booking_id = ANY(%(ids)s)
+"""  # noqa: S608 - only constants of this module
+_WAITING = f"""
+SELECT b.id, b.patient_id FROM booking b
+ WHERE b.id IN ({{about}}) AND EXISTS (SELECT FROM message m WHERE {_NEW})
+"""  # noqa: S608 - only constants of this module
+_LIST = f"""
+WITH about AS ({_ABOUT}), found AS (
+  SELECT b.id, b.number, b.status, b.district, last.sender_role, last.created_at,
+         waiting.unread, waiting.oldest, app_now() AS now,
+         row_number() OVER (PARTITION BY waiting.unread > 0
+                            ORDER BY last.created_at DESC) AS place
+    FROM about
+    JOIN booking b ON b.id = about.id
+    CROSS JOIN LATERAL (
+      SELECT m.sender_role, m.created_at FROM message m
+       WHERE m.booking_id = b.id AND m.kind <> 'system'
+       ORDER BY m.seq DESC LIMIT 1
+    ) AS last
+    CROSS JOIN LATERAL (
+      SELECT count(*) AS unread, min(m.created_at) AS oldest
+        FROM message m WHERE {_NEW}
+    ) AS waiting
+   WHERE b.patient_id <> %(user_id)s
+     AND (waiting.unread > 0 OR last.{_LATELY})
+)
+SELECT * FROM found
+ WHERE unread > 0 OR place <= %(most)s
+ ORDER BY unread > 0 DESC, oldest, created_at DESC
+"""  # noqa: S608 - only constants of this module
 
 
 @dataclass(frozen=True)
@@ -91,7 +118,10 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Entry:
-    """One conversation in the list: who spoke last and when, and what waits unread."""
+    """One conversation in the list: who spoke last and when, and what waits unread.
+
+    `oldest` is when the first of the unread messages was written.
+    """
 
     booking_id: uuid.UUID
     number: int
@@ -100,7 +130,16 @@ class Entry:
     last_role: Role
     last_at: datetime
     unread: int
+    oldest: datetime | None
     now: datetime
+
+    @property
+    def urgency(self) -> str:
+        """`red` or `yellow` by how long the unread have waited, else empty."""
+        waited = self.now - (self.oldest or self.now)
+        if waited >= RED_AFTER:
+            return "red"
+        return "yellow" if waited >= YELLOW_AFTER else ""
 
 
 async def conversation(
@@ -128,7 +167,11 @@ async def conversation(
 
 
 async def listing(session: AsyncSession, actor: Actor) -> Sequence[Entry]:
-    """List the conversations of the last seven days: unread first, then the newest."""
+    """List the conversations: unread first, and whoever has waited longest on top.
+
+    Unread ones stand there all, and for as long as the call is open; read ones for
+    seven days after the last word, the newest first.
+    """
     demand(actor, Permission.BOARD_USE)
     values = {"days": LIST_DAYS, "most": LISTED, "user_id": actor.user_id}
     return [
@@ -140,10 +183,24 @@ async def listing(session: AsyncSession, actor: Actor) -> Sequence[Entry]:
             Role(row.sender_role),
             row.created_at,
             row.unread,
+            row.oldest,
             row.now,
         )
         for row in await direct.fetch_all(session, _LIST, values)
     ]
+
+
+async def waiting(
+    session: AsyncSession, ids: Collection[uuid.UUID] | None = None
+) -> Mapping[uuid.UUID, uuid.UUID]:
+    """Name every conversation that `listing` shows as unread, with its patient.
+
+    With `ids` only these are looked at. Who asks leaves out those about themselves.
+    """
+    about = _ABOUT if ids is None else _ABOUT_THESE
+    values = {"days": LIST_DAYS} | ({} if ids is None else {"ids": list(ids)})
+    rows = await direct.fetch_all(session, _WAITING.format(about=about), values)
+    return {row.id: row.patient_id for row in rows}
 
 
 async def _sides(session: AsyncSession, room: Room) -> Mapping[Role, int]:

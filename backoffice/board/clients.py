@@ -12,13 +12,15 @@ BYE = b"event: bye\ndata: 1\n\n"
 
 @dataclass(eq=False)
 class Client:
-    """One open stream."""
+    """One open stream; `told` is the number of unread conversations it last heard."""
 
     language: str
     session_id: uuid.UUID
+    user_id: uuid.UUID
     queue: asyncio.Queue[bytes] = field(
         default_factory=lambda: asyncio.Queue(QUEUE_LIMIT)
     )
+    told: int | None = None
 
     def send(self, message: bytes) -> None:
         """Queue a message; who cannot keep up is sent away and comes back fresh."""

@@ -13,12 +13,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from backoffice import chat_pane
 from backoffice.board import commands, fragments, paint, reading, screen
-from backoffice.board.clients import BYE, Client
+from backoffice.board.clients import BYE, Client, event
 from backoffice.board.feed import Feed
 from backoffice.board.once import once
 from backoffice.command_calls import Call
 from backoffice.commands import Done, command
 from backoffice.pages import Page, page, staff_of
+from backoffice.talk_count import unread_talks
 from services import presence, quick_replies
 from services.edges import in_transaction
 from services.errors import NotFound
@@ -107,10 +108,11 @@ class Board(Page):
     @page("/board/stream")
     async def board_stream(self, request: Request) -> Response:
         """Send rows as they change, and a beat every two seconds."""
-        client = Client(current_locale(), staff_of(request).session_id)
+        staff = staff_of(request)
+        client = Client(current_locale(), staff.session_id, staff.user_id)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(
-            _news(_feed(request), client),
+            _news(request, client),
             media_type="text/event-stream",
             headers=headers,
         )
@@ -220,11 +222,13 @@ async def _carry(session: AsyncSession, call: Call, verb: str) -> Done:
     return await once(session, call, lambda: commands.carry_out(session, call, verb))
 
 
-async def _news(feed: Feed, client: Client) -> AsyncIterator[bytes]:
+async def _news(request: Request, client: Client) -> AsyncIterator[bytes]:
     """Yield what the feed sends, until it is time to sign in anew."""
     ends = asyncio.get_running_loop().time() + STREAM_SECONDS
-    async with feed.connected(client):
+    async with _feed(request).connected(client):
         yield b": welcome\n\n"
+        client.told = await unread_talks(request)
+        yield event("talks", client.told)
         while True:
             left = ends - asyncio.get_running_loop().time()
             try:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from models import AuditEvent, Message, MessageRead
 from models.booking import Status
 from models.role_grant import Role
-from services import chat
+from services import chat, chat_desk, clock
 from services.database import Sessions
 from services.edges import transaction
 from tests import factories as make
@@ -204,6 +204,49 @@ async def test_the_list_has_unread_first_and_no_word_of_what_was_said(
         assert "1 unread message" in page
         reads = await talk.all(AuditEvent)
         assert "read.chat" not in {row.action for row in reads}
+
+
+def badge(page: str) -> str:
+    """The number beside «Чаты» in the rail."""
+    mark = page.split("data-talks", 1)[1].split("</b>", 1)[0]
+    return "" if "hidden" in mark else mark.split(">")[1]
+
+
+async def test_every_page_says_how_many_conversations_wait(
+    app: FastAPI, sessions: Sessions
+) -> None:
+    async with at_talk(app, sessions) as talk:
+        assert badge((await talk.desk.get("/admin/chats")).text) == ""
+        await talk.say(talk.patient, "Когда?")
+        await talk.say(talk.patient, "Ну когда же?")
+        card = f"/admin/booking/{talk.booking.id}"
+        for path in ("/admin/", "/admin/board", "/admin/chats", "/admin/me", card):
+            assert badge((await talk.desk.get(path)).text) == "1", path
+        listed = (await talk.desk.get("/admin/chats")).text
+        assert "waits less than a minute" in listed
+        await talk.post("read", up_to_seq=99)
+        async with transaction(sessions) as session:
+            await clock.shift(session, -720)
+            await chat.send(session, talk.patient, talk.booking.id, "Давно")
+        listed = (await talk.desk.get("/admin/chats")).text
+        assert 'class="is-red">waits 12 min' in listed
+        await talk.post("read", up_to_seq=99)
+        assert badge((await talk.desk.get("/admin/")).text) == ""
+    async with at_desk(app, sessions, Role.FINANCE) as money:
+        assert "data-talks" not in (await money.get("/admin/")).text
+
+
+async def test_a_page_without_the_number_is_still_a_page(
+    app: FastAPI, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object) -> None:
+        raise OSError
+
+    async with at_desk(app, sessions) as desk:
+        monkeypatch.setattr(chat_desk, "waiting", lost)
+        answer = await desk.get("/admin/me")
+        assert answer.status_code == 200
+        assert badge(answer.text) == ""
 
 
 async def test_an_empty_list_says_so(app: FastAPI, sessions: Sessions) -> None:

@@ -252,6 +252,117 @@ async def test_unsent_words_outlive_a_refresh_and_an_outage(stage: Stage) -> Non
     assert await texts(stage, call) == ["Не дошло\nНедописанное"]
 
 
+async def test_what_was_not_sent_is_marked_everywhere_in_the_language_of_the_page(
+    stage: Stage,
+) -> None:
+    call, quiet = stage.calls[:2]
+    await writes(await patient_of(stage, call), "Вы где?")
+    async with window(stage) as page:
+        await page.route("**/chat/send", lambda route: route.abort())
+        for each in (call, quiet):
+            await page.goto(f"{stage.address}/admin/calls/{each.id}/chat")
+            await expect(page.locator("[data-chat-number]")).to_have_text(each.label)
+            await page.locator("#chat textarea").fill("Не дошло")
+            await page.keyboard.press("Enter")
+            failed = page.locator(".msg.is-failed")
+            await expect(failed).to_contain_text("Не отправлено: сервер не ответил")
+        await page.goto(f"{stage.address}/admin/me")
+        await expect(page.locator(".rail-u")).to_be_visible()
+        await page.goto(f"{stage.address}/admin/chats")
+        await expect(page.locator(".talk-u")).to_contain_text("не отправлено")
+        # A call of which nobody has talked stands above the list.
+        await expect(page.locator("#unsent a")).to_have_text(quiet.label)
+        await page.goto(f"{stage.address}/admin/calls/{call.id}/chat?lang=en")
+        await expect(failed).to_contain_text("Not sent: no answer from the server")
+        await page.unroute("**/chat/send")
+        await failed.locator('[data-out="again"]').click()
+        await expect(page.locator(".is-pending")).to_have_count(0)
+        await page.goto(f"{stage.address}/admin/calls/{quiet.id}/chat")
+        await page.locator('[data-out="drop"]').click()
+        await page.goto(f"{stage.address}/admin/chats")
+        await expect(page.locator(".talk")).to_have_count(1)
+        await expect(page.locator("#unsent")).to_be_hidden()
+        await expect(page.locator(".rail-u")).to_be_hidden()
+    assert await texts(stage, call) == ["Вы где?", "Не дошло"]
+
+
+async def test_a_queue_of_messages_leaves_though_another_call_is_opened(
+    stage: Stage,
+) -> None:
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    async with stage.board(**WIDE) as page:
+        await page.route("**/chat/send", hold)
+        await page.keyboard.press("KeyC")
+        field = page.locator("#chat textarea")
+        for text in ("Первое", "Второе"):
+            await field.fill(text)
+            await page.keyboard.press("Enter")
+        await expect(page.locator(".is-pending")).to_have_count(2)
+        first = await page.locator("#chat").get_attribute("data-call")
+        await page.locator("#queue .call:not(.is-sel)").first.click()
+        await expect(page.locator("#chat")).not_to_have_attribute(
+            "data-call", first or ""
+        )
+        await expect(page.locator(".is-pending")).to_have_count(0)
+        held.set()
+        call = next(each for each in stage.calls if str(each.id) == first)
+        async with asyncio.timeout(10):
+            while await texts(stage, call) != ["Первое", "Второе"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await expect(page.locator(".msg[data-seq]")).to_have_count(0)
+
+
+async def test_a_picture_that_was_not_sent_is_told_and_its_words_come_back(
+    stage: Stage,
+) -> None:
+    call = stage.calls[0]
+    async with window(stage) as page:
+        page.on("dialog", lambda dialog: dialog.accept())
+        await page.route("**/chat/send", lambda route: route.abort())
+        await page.goto(f"{stage.address}/admin/calls/{call.id}/chat")
+        picture = {
+            "name": "дверь.png",
+            "mimeType": "image/png",
+            "buffer": hostile.picture("PNG", (300, 200)),
+        }
+        await page.locator("#chat input[type=file]").set_input_files([picture])  # type: ignore[list-item]
+        await page.locator("#chat textarea").fill("Вот дверь")
+        await page.keyboard.press("Enter")
+        failed = page.locator(".msg.is-failed")
+        await expect(failed).to_be_visible()
+        await page.reload()
+        await expect(failed).to_contain_text("картинка не сохранилась")
+        await expect(failed).to_contain_text("дверь.png")
+        await expect(failed.locator('[data-out="again"]')).to_have_count(0)
+        await failed.locator('[data-out="drop"]').click()
+        await expect(page.locator("#chat textarea")).to_have_value("Вот дверь")
+
+
+async def test_a_message_that_failed_is_not_under_the_composer(stage: Stage) -> None:
+    call = stage.calls[0]
+    desk = make.as_staff(stage.people["Анна"])
+    for n in range(12):
+        await doing(stage, chat.send, desk, call.id, f"строка {n}\n" * 3)
+    async with window(stage) as page:
+        await page.goto(f"{stage.address}/admin/calls/{call.id}/chat")
+        await expect(said(page, "строка 11")).to_be_in_viewport()
+        await page.route("**/chat/send", lambda route: route.abort())
+        await page.locator("#chat textarea").fill("Не дошло")
+        await page.keyboard.press("Enter")
+        again = page.locator('[data-out="again"]')
+        await expect(again).to_be_visible()
+        low = await again.evaluate("each => each.getBoundingClientRect().bottom")
+        end = await page.locator("[data-chat-scroll]").evaluate(
+            "box => box.getBoundingClientRect().bottom"
+        )
+        assert low <= end
+
+
 async def test_a_refused_message_says_why_and_gives_its_words_back(
     stage: Stage,
 ) -> None:
@@ -453,10 +564,12 @@ async def test_the_list_of_chats_keeps_itself_fresh(stage: Stage) -> None:
         await expect(page.locator(".talk.is-unread")).to_have_count(1)
         await writes(two, "Второй")
         await expect(page.locator(".talk.is-unread")).to_have_count(2)
+        await expect(page.locator(".rail-n")).to_have_text("2")
         async with page.expect_response("**/chat/read"):
             await page.locator(".talk").first.click()
-        await expect(page.locator("h1")).to_contain_text(other.label)
-        await expect(said(page, "Второй")).to_be_visible()
+        # Whoever has waited longest stands on top.
+        await expect(page.locator("h1")).to_contain_text(call.label)
+        await expect(said(page, "Первый")).to_be_visible()
         await page.locator(".trail").click()
         await expect(page.locator(".talk.is-unread")).to_have_count(1)
 

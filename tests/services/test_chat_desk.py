@@ -1,14 +1,17 @@
 """What the dispatchers' side reads: the last part first, marks, names, the list."""
 
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Booking, User
 from models.booking import Status
+from models.booking_words import CancelReason
 from models.role_grant import Role
-from services import assignments, chat, chat_desk, clock
+from services import assignments, bookings, chat, chat_desk, clock
 from services.actor import Actor
 from services.errors import Forbidden, NotFound
 from tests import factories as make
@@ -85,7 +88,7 @@ async def test_a_doctor_who_lost_the_call_is_no_side(
     assert set(talk.read) == {Role.PATIENT}
 
 
-async def test_the_list_is_unread_first_then_the_newest(
+async def test_the_list_is_unread_first_and_the_longest_waiting_on_top(
     session: AsyncSession, room: Room
 ) -> None:
     others = [await make.booking(session) for _ in range(3)]
@@ -99,13 +102,62 @@ async def test_the_list_is_unread_first_then_the_newest(
         await chat.mark_read(session, room.desk, each.id, 99)
     found = await chat_desk.listing(session, room.desk)
     ids = [entry.booking_id for entry in found]
-    assert ids == [room.booking.id, others[0].id, others[1].id, others[2].id]
+    assert ids == [others[0].id, room.booking.id, others[1].id, others[2].id]
     entry = found[2]
     assert (entry.last_role, entry.unread, entry.status) == (
         Role.DISPATCHER,
         0,
         Status.PENDING,
     )
+
+
+async def test_the_oldest_unread_message_makes_the_mark(
+    session: AsyncSession, room: Room
+) -> None:
+    await chat.send(session, room.patient, room.booking.id, "Когда?")
+    (entry,) = await chat_desk.listing(session, room.desk)
+    assert entry.urgency == ""
+    assert entry.oldest
+    for passed, wanted in ((179, ""), (180, "yellow"), (599, "yellow"), (600, "red")):
+        made = replace(entry, now=entry.oldest + timedelta(seconds=passed))
+        assert made.urgency == wanted
+    await clock.shift(session, 600)
+    await chat.send(session, room.patient, room.booking.id, "Ау?")
+    (later,) = await chat_desk.listing(session, room.desk)
+    assert (later.oldest, later.unread) == (entry.oldest, 2)
+    assert replace(later, oldest=None).urgency == ""
+
+
+async def test_every_conversation_counted_is_listed(
+    session: AsyncSession, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_desk, "LISTED", 1)
+    staff = await session.get_one(User, room.desk.user_id)
+    closed = await make.booking(session)
+    read, own = await make.booking(session), await make.booking(session, staff)
+    everybody = (room.booking, closed, read, own)
+    for each in everybody:
+        patient = await session.get_one(User, each.patient_id)
+        await chat.send(session, make.as_patient(patient), each.id, "Здравствуйте")
+    await chat.mark_read(session, room.desk, read.id, 99)
+    await bookings.cancel(session, room.desk, closed.id, CancelReason.DUPLICATE)
+    ids = [each.id for each in everybody]
+
+    async def both() -> tuple[set[uuid.UUID], set[uuid.UUID]]:
+        counted = await chat_desk.waiting(session)
+        assert counted == await chat_desk.waiting(session, ids)
+        mine = {key for key, who in counted.items() if who != room.desk.user_id}
+        entries = await chat_desk.listing(session, room.desk)
+        assert {each.booking_id for each in entries if each.unread} == mine
+        return mine, {each.booking_id for each in entries}
+
+    mine, listed = await both()
+    assert mine == {room.booking.id, closed.id}
+    assert listed == mine | {read.id}
+    assert await chat_desk.waiting(session, [read.id]) == {}
+    # After a week only the open call still waits.
+    await clock.shift(session, 8 * 86400)
+    assert await both() == ({room.booking.id}, {room.booking.id})
 
 
 async def test_old_talk_system_lines_and_one_s_own_call_are_not_listed(

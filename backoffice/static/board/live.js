@@ -19,7 +19,7 @@ function heard(news) {
   if (news.kind === "down") down = true
   if (news.kind === "out") tell("signed-out")
   if (news.snapshot) tell("snapshot", news.snapshot)
-  if (news.row) tell(`news-${news.kind}`, news.row)
+  if (news.row !== undefined) tell(`news-${news.kind}`, news.row)
   judge()
 }
 

@@ -15,7 +15,7 @@ export class Source {
     const heard = (kind, act) => stream.addEventListener(kind, event => stream === this.stream && act(event))
     heard("open", () => this.load())
     heard("reset", () => this.load())
-    for (const kind of ["call", "doctor", "watch", "talk", "typing", "outages"]) heard(kind, event => this.keep(kind, JSON.parse(event.data)))
+    for (const kind of ["call", "doctor", "watch", "talk", "talks", "typing", "outages"]) heard(kind, event => this.keep(kind, JSON.parse(event.data)))
     heard("beat", event => {
       this.fails = 0
       this.emit({ kind: "beat", now: Number(event.data) })
@@ -49,6 +49,7 @@ export class Source {
 
   // The present state is kept, so that one more tab costs the server nothing.
   keep(kind, row) {
+    if (kind === "talks") this.talks = row
     const rows = this.snapshot?.[`${kind}s`], whole = { watch: "watchers", outages: "outages" }[kind]
     if (whole && this.snapshot) this.snapshot[whole] = row
     else if (rows) {

@@ -1,10 +1,11 @@
 // Talk on the board: the pane of the selected call, what waits unread, what must be heard.
-import { $, address, esc, icon, id, on, phone, t, tell } from "./base.js"
+import { address, esc, icon, id, on, phone, t, tell } from "./base.js"
 import { calls, doctors, state } from "./store.js"
 import { Pane } from "../chat/pane.js"
+import { waiting } from "../chat/rail.js"
 
 const side = id("side"), bar = id("danger"), KEY = "board-danger-seen"
-const unread = new Map(), link = $(`.rail a[href="/admin/chats"]`)
+const unread = new Map()
 const pane = new Pane(id("chat"), { closed: () => shown(false) })
 let resting, seen = new Set(JSON.parse(localStorage.getItem(KEY) ?? "[]"))
 
@@ -39,21 +40,9 @@ function waits(call, n, first) {
   n ? unread.set(call, n) : unread.delete(call)
   if (more && !first && !looks(call)) tell("message", call)
 }
-function counts() {
-  const n = unread.size
-  for (const box of [id("tab-talks"), mark()]) {
-    box.textContent = n
-    box.hidden = !n
-  }
-}
-function mark() {
-  let box = $(".rail-n", link)
-  if (!box) link.append(box = Object.assign(document.createElement("b"), { className: "rail-n" }))
-  return box
-}
+on("news-talks", waiting)
 on("news-talk", news => {
   waits(news.call, news.unread)
-  counts()
   pane.heard(news)
 })
 on("news-typing", news => pane.typing(news))
@@ -61,7 +50,6 @@ let first = true
 on("snapshot", snapshot => {
   for (const row of snapshot.calls) waits(row.id, row.unread, first)
   first = false
-  counts()
   outages(snapshot.outages)
   pane.restored()
 })

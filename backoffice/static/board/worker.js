@@ -16,5 +16,6 @@ addEventListener("connect", ({ ports: [port] }) => {
     if (!source) source = new Source(data.base, data.query, emit)
     else if (data.kind === "retry" || Date.now() - heard > 4000) source.open()
     else if (source.snapshot) port.postMessage({ kind: "snapshot", snapshot: source.snapshot })
+    if (source.talks !== undefined && Date.now() - heard <= 4000) port.postMessage({ kind: "talks", row: source.talks })
   }
 })

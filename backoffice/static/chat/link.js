@@ -1,10 +1,12 @@
 // News for a page that is no board: through the one stream that the browser has anyway.
 import { boot } from "./net.js"
+import { waiting } from "./rail.js"
 import { Source } from "../board/source.js"
 
 const query = `lang=${boot.lang}`
 
-export function listen(heard) {
+export function listen(hear) {
+  const heard = news => news.kind === "talks" ? waiting(news.row) : hear(news)
   const alone = () => new Source(boot.board, query, heard)
   if (!globalThis.SharedWorker) return alone()
   const worker = new SharedWorker(`${boot.assets}/worker.js`, { type: "module", name: `${boot.lang} ${boot.assets}` })

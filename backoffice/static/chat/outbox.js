@@ -1,64 +1,85 @@
 // What was said here and is not known to have arrived: sent in order, never twice.
-import { keep, kept, post, t } from "./net.js"
+import { boot, post, t } from "./net.js"
+import { keepUnsent, unsentOf } from "./rail.js"
 
 export class Outbox {
   constructor(list, sent) {
-    Object.assign(this, { list, sent, items: [] })
+    Object.assign(this, { list, sent, items: [], sending: new Set(), numbers: new Map() })
+    // Words are kept; a picture that still waits would be lost with the page.
+    addEventListener("beforeunload", event => this.items.some(each => each.file && !each.done) && event.preventDefault())
   }
 
+  // Messages of a call that was left stay here until they have gone.
   open(call) {
     this.call = call
-    this.items = (kept(`out.${call}`) ?? []).map(each => ({ ...each, call }))
+    const known = new Set(this.items.map(each => each.id))
+    for (const each of unsentOf(call)) if (!known.has(each.id)) this.items.push({ ...each, call, why: each.picture_name ? "picture" : each.why })
     this.draw()
-    this.flush()
+    this.flush(call)
+  }
+  get here() {
+    return this.items.filter(each => each.call === this.call)
   }
   add(text, file, picture) {
-    this.items.push({ id: crypto.randomUUID(), call: this.call, text, file, picture })
-    this.save()
+    const { call } = this
+    this.items.push({ id: crypto.randomUUID(), call, text, file, picture })
+    this.save(call)
     this.draw()
-    this.flush()
+    this.flush(call)
   }
-  // A file cannot be kept over a refresh; the words can.
-  save() {
-    keep(`out.${this.call}`, this.items.filter(each => !each.file).map(({ id, text, why }) => ({ id, text, why })))
+  numbered(number) {
+    this.numbers.set(this.call, number)
+  }
+  // Of a picture only its name outlives the page, so that its loss is told.
+  save(call) {
+    const items = this.items.filter(each => each.call === call && !each.done)
+    keepUnsent(call, this.numbers.get(call), items.map(({ id, text, why, said, lang, lost, file, picture_name }) => ({ id, text, why, said, lang, lost, picture_name: file?.name ?? picture_name })))
   }
   arrived(names) {
-    const left = this.items.filter(each => !names.has(each.id))
-    if (left.length === this.items.length) return
-    this.items = left
-    this.save()
+    const gone = this.items.filter(each => names.has(each.id))
+    if (!gone.length) return
+    this.items = this.items.filter(each => !names.has(each.id))
+    for (const call of new Set(gone.map(each => each.call))) this.save(call)
     this.draw()
   }
 
-  // One at a time, so that the order stays; the name makes a repetition harmless.
-  async flush(again) {
-    if (again) for (const each of this.items) if (each.lost) each.why = each.lost = undefined
-    if (this.busy) return
-    this.busy = true
-    for (let item; (item = this.items.find(each => !each.why && !each.done));) {
+  // One at a time in each call, so that the order stays; the name makes a repetition
+  // harmless. Which call is looked at meanwhile does not matter.
+  async flush(call) {
+    if (this.sending.has(call)) return
+    this.sending.add(call)
+    for (let item; (item = this.items.find(each => each.call === call && !each.why && !each.done));) {
       const fields = new FormData()
       fields.set("client_id", item.id)
       fields.set("text", item.text)
       if (item.file) fields.set("picture", item.file)
-      const { ok, status, body } = await post(`${item.call}/chat/send`, fields)
+      const { ok, status, body } = await post(`${call}/chat/send`, fields)
       if (ok) item.done = true
-      else {
-        item.lost = !status || status >= 500
-        item.why = item.lost ? t("no_answer") : body.detail ?? body.title ?? t("unsent")
-        // Those behind it wait with it, or they would overtake.
-        if (item.lost) for (const each of this.items) each.why ??= (each.lost = true, item.why)
-      }
-      if (item.call !== this.call) continue
-      this.save()
+      else this.failed(item, status, body)
+      this.save(call)
+      if (ok && call !== this.call) this.items = this.items.filter(each => each !== item)
       this.draw()
-      if (ok) await this.sent()
+      if (ok && call === this.call) await this.sent()
     }
-    this.busy = false
+    this.sending.delete(call)
+  }
+  // The reason is a code: its words are drawn in the language of the page.
+  failed(item, status, body) {
+    item.lost = !status || status >= 500
+    item.why = item.lost ? "no_answer" : "refused"
+    if (!item.lost) Object.assign(item, { said: body.detail ?? body.title, lang: boot.lang })
+    // Those behind it wait with it, or they would overtake.
+    if (item.lost) for (const each of this.items) if (each.call === item.call && !each.why && !each.done) Object.assign(each, { lost: true, why: item.why })
+  }
+  // The link is back: what no answer came to goes out, in whichever call it was said.
+  restored() {
+    for (const each of this.items) if (each.lost && each.why === "no_answer") each.why = each.lost = undefined
+    for (const call of new Set(this.items.map(each => each.call))) this.flush(call)
   }
   retry() {
-    for (const each of this.items) each.why = each.lost = undefined
+    for (const each of this.here) if (each.why !== "picture") each.why = each.lost = undefined
     this.draw()
-    this.flush()
+    this.flush(this.call)
   }
   drop(id) {
     const item = this.items.find(each => each.id === id)
@@ -68,7 +89,7 @@ export class Outbox {
 
   draw() {
     for (const node of this.list.node.querySelectorAll(".is-pending")) node.remove()
-    for (const item of this.items) this.list.node.append(bubble(item))
+    for (const item of this.here) this.list.node.append(bubble(item))
   }
 }
 
@@ -77,6 +98,10 @@ function part(tag, css, text) {
   node.className = css
   if (text) node.textContent = text
   return node
+}
+function reason({ why, said, lang, picture_name }) {
+  if (why === "picture") return `${t("picture_lost")} (${picture_name})`
+  return why === "refused" && said && lang === boot.lang ? said : t(why)
 }
 function bubble(item) {
   const node = part("li", `msg is-desk is-mine is-pending${item.why ? " is-failed" : ""}`), box = part("div", "bub")
@@ -90,8 +115,8 @@ function bubble(item) {
   if (item.text) box.append(part("p", "msg-text", item.text))
   const foot = part("p", "msg-foot")
   if (item.why) {
-    foot.append(part("span", "msg-why", `${t("unsent")}: ${item.why}`))
-    for (const act of ["again", "drop"]) {
+    foot.append(part("span", "msg-why", `${t("unsent")}: ${reason(item)}`))
+    for (const act of item.why === "picture" ? ["drop"] : ["again", "drop"]) {
       const button = part("button", "btn sm", t(act))
       button.type = "button"
       button.dataset.out = act

@@ -17,6 +17,9 @@ export class Pane {
     this.scroll.addEventListener("scroll", () => { this.stays = this.isAtEnd(); this.seen() }, { passive: true })
     // A picture that has just got its height must not push the end out of sight.
     $("list").addEventListener("load", () => this.stays && this.toEnd(), true)
+    // Nor may a message that failed, or a growing composer.
+    const growing = new ResizeObserver(() => this.stays && this.toEnd())
+    for (const each of [this.scroll, $("list")]) growing.observe(each)
     this.news.addEventListener("click", () => this.toEnd(true))
     $("older").addEventListener("click", () => this.older())
     $("close")?.addEventListener("click", () => this.close())
@@ -89,6 +92,7 @@ export class Pane {
   facts(body) {
     const { number, people, closed, call } = body
     this.$("number").textContent = `B-${number}`
+    this.outbox.numbered(number)
     this.$("people").replaceChildren(...people.map(each => {
       const who = document.createElement("span"), mark = document.createElement("i"), word = document.createElement("span")
       who.className = `who-${each.role}`
@@ -110,7 +114,7 @@ export class Pane {
     this.list.hide(body.hidden)
     this.outbox.arrived(new Set(body.messages.map(each => each.client_id).filter(Boolean)))
     this.read = Math.max(this.read ?? 0, body.mine)
-    this.$("empty").hidden = Boolean(this.list.last || this.outbox.items.length)
+    this.$("empty").hidden = Boolean(this.list.last || this.outbox.here.length)
     this.$("older").hidden = this.list.first <= 1
   }
 
@@ -148,7 +152,7 @@ export class Pane {
     if (!this.isOpen) return
     if (!this.call && this.root.dataset.call) return this.open(this.root.dataset.call, false)
     this.catchUp()
-    this.outbox.flush(true)
+    this.outbox.restored()
   }
   typing({ call, role }) {
     if (call !== this.call || !this.isOpen) return

@@ -10,7 +10,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from backoffice.board import feed, paint
-from models import User
+from models import Booking, User
 from models.booking_words import CancelReason, Flag
 from models.notification import NotificationChannel
 from services import bookings, chat, notice_reads, presence
@@ -62,6 +62,31 @@ async def test_a_message_raises_the_badge_and_reading_takes_it_down(
         async with transaction(sessions) as session:
             await chat.hide(session, desk, said.id, "проверка")
         assert (await board.until("talk"))["call"] == str(call.id)
+
+
+async def test_the_number_of_unread_conversations_comes_by_the_stream(
+    address: str, dispatcher: Browser, city: City, sessions: Sessions
+) -> None:
+    call, desk = city.waiting, make.as_staff(dispatcher.user)
+    async with transaction(sessions) as session:
+        patient = make.as_patient(await session.get_one(User, call.patient_id))
+    async with listening(address, dispatcher) as board:
+        async with transaction(sessions) as session:
+            said = await chat.send(session, patient, call.id, "Когда же?")
+        assert await board.until("talks") == 1
+        assert 'data-talks title="Чаты' in await dispatcher.page("/chats")
+        # A call that was closed since still waits for an answer.
+        async with transaction(sessions) as session:
+            await bookings.cancel(session, desk, call.id, CancelReason.DUPLICATE)
+            other = city.under_way.id
+            patient = await session.get_one(
+                User, (await session.get_one(Booking, other)).patient_id
+            )
+            await chat.send(session, make.as_patient(patient), other, "Спасибо")
+        assert await board.until("talks") == 2
+        async with transaction(sessions) as session:
+            await chat.hide(session, desk, said.id, "проверка")
+        assert await board.until("talks") == 1
 
 
 async def test_typing_is_told_only_where_the_call_is_open(

@@ -41,6 +41,8 @@ SELECT l.user_id FROM telegram_link l
    AND EXISTS (SELECT FROM setting WHERE key = %(setting)s AND value = '1')
    AND EXISTS (SELECT FROM consent WHERE user_id = %(patient_id)s
                 AND kind = %(consent)s AND withdrawn_at IS NULL)
+   AND EXISTS (SELECT FROM booking WHERE id = %(booking_id)s
+                AND subject_name IS NULL)
  ORDER BY l.user_id
 """
 _CONTENT = {"setting": telegram_content.KEY, "consent": telegram_content.CONSENT}
@@ -51,7 +53,12 @@ async def relay(
 ) -> None:
     """Let a new message go to the others in the room whom Telegram reaches."""
     others = {room.patient_id, room.doctor_id} - {None, message.sender_id}
-    values = {"ids": list(others), "patient_id": room.patient_id, **_CONTENT}
+    values = {
+        "ids": list(others),
+        "patient_id": room.patient_id,
+        "booking_id": room.booking_id,
+        **_CONTENT,
+    }
     for row in await direct.fetch_all(session, _REACHED, values):
         notice = Notice(
             KIND,
@@ -73,7 +80,7 @@ async def compose(session: AsyncSession, row: Notification) -> TelegramMessage |
     role = await _role_in(session, room, row.user_id)
     if role is None or message.hidden_at is not None:
         return None
-    if not await telegram_content.agreed(session, room.patient_id):
+    if not await telegram_content.may_carry_of(session, message.booking_id):
         return None
     said = await chat_reads.with_names(session, [message])
     lines = chat_reads.lines(room, role, said, row.user_id)

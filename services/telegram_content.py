@@ -45,8 +45,19 @@ async def put(session: AsyncSession, actor: Actor, on: bool, reason: str) -> Non
 
 
 async def may_carry(session: AsyncSession, booking: Booking) -> bool:
-    """Tell whether content of this call may go through Telegram now, to anybody."""
-    return await agreed(session, booking.patient_id)
+    """Tell whether content of this call may go through Telegram now, to anybody.
+
+    Of a call for another person never: the account holder agreed for themselves, and
+    nobody has asked whose complaint and conclusion it would be (152-FZ art. 9).
+    """
+    return not booking.for_another and await agreed(session, booking.patient_id)
+
+
+async def may_carry_of(session: AsyncSession, booking_id: uuid.UUID) -> bool:
+    """Tell the same of a call by its id, as the call stands in the database now."""
+    query = select(Booking).where(col(Booking.id) == booking_id)
+    fresh = query.execution_options(populate_existing=True)
+    return await may_carry(session, (await session.exec(fresh)).one())
 
 
 async def agreed(session: AsyncSession, patient_id: uuid.UUID) -> bool:

@@ -55,7 +55,7 @@ async def choose(_: CallbackQuery, turn: Turn) -> None:
     room = await chat_rooms.enter(turn.session, actor, call.booking_id)
     if room.closed:
         raise IllegalTransition("This conversation is closed.")
-    if not await telegram_content.agreed(turn.session, room.patient_id):
+    if not await telegram_content.may_carry_of(turn.session, call.booking_id):
         turn.say(await _on_our_page(turn, actor, call.booking_id))
         return
     dialog = await telegram_dialogs.current(turn.session, actor.user_id)
@@ -132,8 +132,7 @@ async def _say(message: Message, turn: Turn, booking_id: uuid.UUID) -> bool:
     actor = await chat_rooms.participant(
         turn.session, person.user_id, person.roles, booking_id, Via.BOT
     )
-    room = await chat_rooms.enter(turn.session, actor, booking_id)
-    if not await telegram_content.agreed(turn.session, room.patient_id):
+    if not await telegram_content.may_carry_of(turn.session, booking_id):
         turn.say(await _on_our_page(turn, actor, booking_id))
         return False
     said = await chat.send(

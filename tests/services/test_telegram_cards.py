@@ -110,7 +110,7 @@ async def test_without_content_a_card_is_number_district_and_time(
     assert doctor.last_name not in own.text
 
 
-async def test_for_another_person_the_holders_facts_are_not_shown(
+async def test_of_a_call_for_another_person_nothing_is_carried(
     session: AsyncSession,
 ) -> None:
     doctor, patient = await factories.doctor(session), await factories.patient(session)
@@ -128,13 +128,12 @@ async def test_for_another_person_the_holders_facts_are_not_shown(
     text = (
         await telegram_cards.card(session, factories.as_doctor(doctor), booking.id)
     ).text
-    assert "Мария Ильина" in text
-    assert "Орехи" in text
-    assert "! Реанимация" in text
-    # Only the number to ring is the holder's.
-    assert patient.last_name not in text
-    assert "Пенициллин" not in text
-    assert (patient.phone or "-") in text
+    # The holder agreed for themselves alone.
+    assert not await telegram_content.may_carry(session, booking)
+    assert not await telegram_content.may_carry_of(session, booking.id)
+    for word in ("Мария Ильина", "Орехи", "Реанимация", patient.last_name):
+        assert word not in text
+    assert (patient.phone or "-") not in text
     assert "Возраст" not in text
 
 

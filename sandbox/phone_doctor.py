@@ -141,14 +141,16 @@ class PhoneDoctor:
             known = (each.message_id, each.data) in self.done
             if fresh and not known and each.word in words:
                 found.append(each)
-        # Whoever may set out does that first, and not long before the time.
-        leaving = {
-            each.message_id for each in buttons(messages) if each.word == "depart"
+        # The steps in their order: nobody is on scene before setting out.
+        earlier = {
+            each.message_id
+            for each in buttons(messages)
+            if each.word in {"accept", "depart"}
         }
         ready = [
             each
             for each in found
-            if each.word != "start" or each.message_id not in leaving
+            if each.word != "start" or each.message_id not in earlier
             if each.word != "depart" or _is_soon(texts[each.message_id])
         ]
         return min(ready, key=lambda each: WORDS.index(each.word), default=None)

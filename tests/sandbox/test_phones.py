@@ -95,6 +95,29 @@ async def test_a_doctor_presses_what_the_newest_card_offers_once(
     assert taps == [key("accept", 2)[1]]
 
 
+async def test_a_doctor_takes_the_steps_in_their_order(
+    pocket: Pocket, telegram: Telegram
+) -> None:
+    """From an offer a doctor may also be on scene at once; this one sets out first."""
+    doctor = doctor_with(pocket)
+    card(telegram, "Назначен", key("accept", 1), key("decline", 1), key("start", 1))
+    await doctor._round()
+    card(telegram, "Принял", key("decline", 2), key("depart", 2), key("start", 2))
+    await doctor._round()
+    card(telegram, "Выехал", key("start", 3))
+    await doctor._round()
+    taps = [
+        each["callback_query"]["data"]
+        for each in updates(telegram)
+        if "callback_query" in each
+    ]
+    assert [each for each in taps if not each.startswith("chat")] == [
+        key("accept", 1)[1],
+        key("depart", 2)[1],
+        key("start", 3)[1],
+    ]
+
+
 async def test_a_doctor_answers_what_was_relayed(
     pocket: Pocket, telegram: Telegram
 ) -> None:

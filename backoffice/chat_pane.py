@@ -48,6 +48,7 @@ SCRIPT = {
     "failed": Lazy("The conversation could not be read."),
     "no_replies": Lazy("No ready answers."),
     "picture": Lazy("Picture"),
+    **{key: words.SCRIPT[key] for key in ("danger", "danger.open", "danger.seen")},
 }
 
 

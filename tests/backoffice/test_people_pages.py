@@ -434,6 +434,9 @@ async def test_settings_act_at_once_and_stay_in_bounds(
     async with transaction(sessions) as session:
         assert await settings.get(session, "sla.high.red") == 25
     page = await admin.page("/settings")
+    assert "Тихие часы уведомлений" in page
+    heads = re.findall(r'card-head"><h2>([^<]+)<', page)
+    assert not {each for each in heads if each.isascii()} - {"Telegram"}
     assert "по умолчанию 15" in page
     assert "Сохранено." in page
     for wrong in ("", "0", "99999", "x", "1.5", "9" * 12, "١٢"):
@@ -453,11 +456,15 @@ async def test_telegram_carries_content_for_a_reason_only(
     silent = await admin.post("/settings/telegram", on="1", reason="", _headers=SCRIPT)
     assert silent.status_code == 422
     answer = await admin.post("/settings/telegram", on="1", reason="Решение юриста")
-    assert answer.status_code == 303
-    assert "имена, адреса, жалобы" in await admin.page("/settings")
+    assert answer.headers["location"] == "/admin/settings#telegram"
+    page = await admin.page("/settings")
+    assert 'id="telegram"' in page
+    assert "Telegram: содержание включено." in page
+    assert "имена, адреса, жалобы" in page
     async with transaction(sessions) as session:
         assert await telegram_content.is_on(session)
     await admin.post("/settings/telegram", on="0", reason="Отозвано")
+    assert "Telegram: содержание выключено." in await admin.page("/settings")
     async with transaction(sessions) as session:
         assert not await telegram_content.is_on(session)
 

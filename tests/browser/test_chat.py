@@ -84,6 +84,13 @@ def window(
     return at_page(stage.browser, stage.address, stage.tokens[who], **(WIDE | options))
 
 
+async def rings(page: Page, pitch: int) -> None:
+    """Wait for a tone; the policy lets no predicate be polled inside the page."""
+    async with asyncio.timeout(10):
+        while pitch not in await page.evaluate("window.tones"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 def said(page: Page, text: str) -> Locator:
     return page.locator(".msg", has_text=text)
 
@@ -409,6 +416,8 @@ async def test_whoever_reads_higher_up_is_not_moved_and_nothing_is_read_for_them
         await page.goto(f"{stage.address}/admin/chats")
         await expect(page.locator(".talk .talk-n")).to_contain_text("1 непрочитанное")
         await page.go_back()
+        # Only an opened conversation keeps its place.
+        await expect(page.locator(".unread-line")).to_be_visible()
         await page.locator("[data-chat-scroll]").evaluate(
             "box => { box.scrollTop = 0 }"
         )
@@ -518,14 +527,14 @@ async def test_a_message_sounds_softly_and_a_doctor_in_danger_until_seen(
         await page.locator("#sound").click()
         await expect(page.locator("#sound")).to_have_attribute("aria-pressed", "true")
         await writes(patient, "Алло")
-        await page.wait_for_function("window.tones.includes(523)")
+        await rings(page, 523)
         assert 988 not in await page.evaluate("window.tones")
         bar = page.locator("#danger")
         raised = (call.id, Flag.DOCTOR_IN_DANGER, True, None)
         await doing(stage, bookings.flag, make.as_doctor(doctor), *raised)
         await expect(bar).to_contain_text(f"ВРАЧ В ОПАСНОСТИ: {call.label}")
         await expect(bar).to_contain_text("Орлов")
-        await page.wait_for_function("window.tones.includes(988)")
+        await rings(page, 988)
         await bar.locator("[data-danger-seen]").click()
         await expect(bar).to_be_hidden()
         await page.reload()
@@ -574,6 +583,46 @@ async def test_the_list_of_chats_keeps_itself_fresh(stage: Stage) -> None:
         await expect(page.locator(".talk.is-unread")).to_have_count(1)
 
 
+async def test_a_doctor_in_danger_is_told_on_the_chats_and_on_the_card(
+    stage: Stage,
+) -> None:
+    call, doctor = stage.calls[0], stage.people["Орлов"]
+    await stage.assign(call, doctor)
+    raised = (call.id, Flag.DOCTOR_IN_DANGER, True, None)
+    async with window(stage) as page:
+        await page.add_init_script(COUNT_TONES)
+        bar = page.locator("#danger")
+        await page.goto(f"{stage.address}/admin/chats")
+        await page.locator("h1").click()
+        await doing(stage, bookings.flag, make.as_doctor(doctor), *raised)
+        await expect(bar).to_contain_text(f"ВРАЧ В ОПАСНОСТИ: {call.label}")
+        await expect(bar).to_contain_text("Орлов")
+        await rings(page, 988)
+        await page.goto(f"{stage.address}/admin/booking/{call.id}")
+        await bar.locator("[data-danger-seen]").click()
+        await expect(bar).to_be_hidden()
+        await page.goto(f"{stage.address}/admin/board")
+        await expect(page.locator(".cand").first).to_be_visible()
+        await expect(bar).to_be_hidden()
+
+
+async def test_the_payment_stands_whole_beside_an_open_chat(stage: Stage) -> None:
+    async with stage.board(**WIDE) as page:
+        await page.keyboard.press("KeyC")
+        await expect(page.locator("#chat textarea")).to_be_focused()
+        pill = page.locator("#pills .pill").last
+        await expect(pill).to_have_text("Не оплачен")
+        box, timer = await pill.bounding_box(), page.locator("#s-timer")
+        clock = await timer.bounding_box()
+        line = await page.locator("#pills").bounding_box()
+        assert box is not None
+        assert clock is not None
+        assert line is not None
+        assert box["x"] + box["width"] <= line["x"] + line["width"] + 1
+        assert box["y"] + box["height"] <= line["y"] + line["height"] + 1
+        assert line["x"] + line["width"] <= clock["x"]
+
+
 async def test_on_a_phone_one_answers_from_the_list(stage: Stage) -> None:
     call = stage.calls[0]
     patient = await patient_of(stage, call)
@@ -584,6 +633,7 @@ async def test_on_a_phone_one_answers_from_the_list(stage: Stage) -> None:
         await page.goto(f"{stage.address}/admin/board")
         tab = page.locator(".tabs a")
         await expect(tab.locator("b")).to_have_text("1")
+        await expect(tab.locator("[data-unsent]")).to_be_hidden()
         await tab.tap()
         await page.locator(".talk").tap()
         await expect(said(page, "Скоро?")).to_be_visible()

@@ -1,12 +1,17 @@
 // News for a page that is no board: through the one stream that the browser has anyway.
 import { boot } from "./net.js"
+import { watch } from "./danger.js"
 import { waiting } from "./rail.js"
 import { Source } from "../board/source.js"
 
 const query = `lang=${boot.lang}`
 
 export function listen(hear) {
-  const heard = news => news.kind === "talks" ? waiting(news.row) : hear(news)
+  const heard = news => {
+    if (news.kind === "talks") waiting(news.row)
+    watch(news)
+    hear(news)
+  }
   const alone = () => new Source(boot.board, query, heard)
   if (!globalThis.SharedWorker) return alone()
   const worker = new SharedWorker(`${boot.assets}/worker.js`, { type: "module", name: `${boot.lang} ${boot.assets}` })

@@ -15,7 +15,7 @@ from services.listener import Listener
 from services.live import Topic
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-ONE, TWO, PATIENT, ME = (uuid.uuid4() for _ in range(4))
+ONE, TWO, PATIENT, ME = (uuid.UUID(int=n) for n in range(1, 5))
 
 
 class Asked:

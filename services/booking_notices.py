@@ -14,7 +14,7 @@ from models import Assignment, Booking
 from models.booking import Verb
 from models.booking_words import CallType, Priority
 from models.user import short_name
-from services import direct, jobs, proven_phones
+from services import direct, jobs, proven_phones, telegram_shown
 from services.actor import SYSTEM, Actor
 from services.notification_kinds import SMS
 from services.notifications import Notice, notify
@@ -55,6 +55,16 @@ TOLD: Mapping[Verb, Sequence[tuple[str, Whom]]] = {
     Verb.CANCEL: (("booking_cancelled", P), ("visit_lost", D)),
 }
 
+# Who has to keep nothing of the call: those who are told so, and who declines.
+LOSES: Mapping[Verb, Sequence[Whom]] = {
+    Verb.DECLINE: (D,),
+    **{
+        verb: tuple(whom for kind, whom in told if kind == "visit_lost")
+        for verb, told in TOLD.items()
+        if verb is not Verb.DECLINE
+    },
+}
+
 
 async def tell(
     session: AsyncSession,
@@ -69,11 +79,15 @@ async def tell(
     `data` is what the step noted in the history: `doctor_id` and `from_doctor_id`.
     """
     doctor_id = turn.doctor_id if turn else _id(data.get("doctor_id"))
+    kept = turn.doctor_id if turn else None
     people = {
         Whom.PATIENT: booking.patient_id,
         Whom.DOCTOR: doctor_id,
         Whom.BEFORE: _id(data.get("from_doctor_id")),
     }
+    for loser in {people[whom] for whom in LOSES.get(verb, ())} - {kept}:
+        if loser is not None:
+            await telegram_shown.visit_lost(session, booking.id, loser)
     told = [
         (kind, user_id)
         for kind, whom in TOLD.get(verb, ())

@@ -23,6 +23,7 @@ from services import (
     direct,
     files,
     live,
+    telegram_shown,
 )
 from services.actor import Actor
 from services.errors import (
@@ -152,6 +153,7 @@ async def hide(
     facts = {"seq": found.seq, "reason": reason}
     audit.record(session, actor, "message.hidden", "booking", found.booking_id, **facts)
     await session.flush()
+    await telegram_shown.message_hidden(session, found.booking_id, found.id)
     await live.announce(session, live.Topic.CHAT_HIDDEN, found.id)
     return found
 

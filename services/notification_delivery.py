@@ -20,11 +20,13 @@ from services import (
     chat_digest,
     clock,
     jobs,
+    notification_channels,
     notification_settling,
     notification_texts,
     quiet_hours,
     sealing,
     telegram_messages,
+    telegram_shown,
 )
 from services.actor import Actor
 from services.config import get_settings
@@ -76,6 +78,11 @@ async def _claim(session: AsyncSession, notification_id: uuid.UUID) -> Claimed |
         return None
     if await _waits(session, row, now):
         return None
+    address = await notification_channels.address_now(session, row)
+    if address is None:
+        await notification_settling.nowhere(session, row, now)
+        return None
+    row.address = address
     message = await _message(session, row)
     if message is None:
         row.status = NotificationStatus.DROPPED
@@ -84,7 +91,7 @@ async def _claim(session: AsyncSession, notification_id: uuid.UUID) -> Claimed |
         return None
     row.attempts += 1
     row.next_try_at = now + CLAIM
-    return Claimed(row.id, row.channel, row.address, message)
+    return Claimed(row.id, row.channel, address, message)
 
 
 async def _waits(session: AsyncSession, row: Notification, now: datetime) -> bool:
@@ -129,6 +136,8 @@ async def _settle(
         return
     now = await clock.now(session)
     await notification_settling.settle(session, row, outcome, now)
+    if row.channel is NotificationChannel.TELEGRAM:
+        await telegram_shown.card_sent(session, row)
 
 
 async def retry(

@@ -29,6 +29,9 @@ class TelegramMessage:
     buttons: Sequence[Sequence[Button]] = ()
     photo: bytes | None = None
     photo_name: str = ""
+    # The call whose facts it shows, and whether it is the card with its buttons.
+    about: uuid.UUID | None = None
+    is_card: bool = True
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Each button carries the version that the card was drawn of.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -72,37 +72,48 @@ async def visit_card(
         for verb in legal(booking, Role.DOCTOR, OF_DOCTOR)
     ]
     keys += await _talk(session, booking)
-    return TelegramMessage("\n".join(lines), rows(keys))
+    return TelegramMessage("\n".join(lines), rows(keys), about=booking_id)
 
 
 async def call_card(
-    session: AsyncSession, actor: Actor, booking_id: uuid.UUID
+    session: AsyncSession,
+    actor: Actor,
+    booking_id: uuid.UUID,
+    told: Collection[str] = (),
 ) -> TelegramMessage:
-    """Draw a call for its patient; NotFound once it is not theirs."""
+    """Draw a call for its patient; NotFound once it is not theirs.
+
+    What was `told` above it (call, time, doctor, minutes) is not said again.
+    """
     view = await booking_reads.patient_booking(session, actor, booking_id)
     booking = view.booking
-    carried = await telegram_content.may_carry(session, booking)
-    lines = [_head(booking)]
-    if view.turn is not None and booking.status in ACTIVE:
+    lines = [] if "call" in told else [_head(booking)]
+    if view.turn is not None and booking.status in ACTIVE and "time" not in told:
         lines += _plan(booking, view.turn.planned_start)
-    if carried and view.doctor is not None:
-        lines.append(gettext("Doctor: {name}", name=view.doctor.full_name))
-    lines += await _minutes_left(session, actor, booking)
+    doctor = None if "doctor" in told else view.doctor
+    if doctor is not None and await telegram_content.may_carry(session, booking):
+        lines.append(gettext("Doctor: {name}", name=doctor.full_name))
+    if "minutes" not in told:
+        lines += await _minutes_left(session, actor, booking)
     keys = await _talk(session, booking)
     keys += _pay(view)
     keys += [
         Button(_label(verb), data(verb.value, booking.id, booking.version))
         for verb in legal(booking, Role.PATIENT, OF_PATIENT)
     ]
-    return TelegramMessage("\n".join(lines), rows(keys))
+    return TelegramMessage("\n".join(lines), rows(keys), about=booking_id)
 
 
 async def card(
-    session: AsyncSession, actor: Actor, booking_id: uuid.UUID
+    session: AsyncSession,
+    actor: Actor,
+    booking_id: uuid.UUID,
+    told: Collection[str] = (),
 ) -> TelegramMessage:
     """Draw the card that the actor's role sees."""
-    draw = visit_card if actor.acting_as is Role.DOCTOR else call_card
-    return await draw(session, actor, booking_id)
+    if actor.acting_as is Role.DOCTOR:
+        return await visit_card(session, actor, booking_id)
+    return await call_card(session, actor, booking_id, told)
 
 
 def rows(keys: Sequence[Button]) -> Sequence[Sequence[Button]]:

@@ -4,6 +4,7 @@ By then a call may have moved on: the card is drawn as it stands, its buttons ar
 that are legal now, and who lost the right to the call is told nothing.
 """
 
+import re
 import uuid
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,26 +23,14 @@ from services.actor import Actor, Via
 from services.errors import NotFound
 from services.i18n import use_locale
 from services.telegram_buttons import Button, TelegramMessage
+from services.telegram_shown import WITH_CARD
 
 __all__ = ["Button", "TelegramMessage", "compose"]
 
-# Kinds that come with the card of their call, by who gets them.
-WITH_CARD = {
-    "visit_assigned": Role.DOCTOR,
-    "visit_changed": Role.DOCTOR,
-    "booking_received": Role.PATIENT,
-    "booking_assigned": Role.PATIENT,
-    "booking_moved": Role.PATIENT,
-    "booking_accepted": Role.PATIENT,
-    "booking_declined": Role.PATIENT,
-    "booking_on_the_way": Role.PATIENT,
-    "booking_started": Role.PATIENT,
-    "booking_finished": Role.PATIENT,
-    "booking_cancelled": Role.PATIENT,
-}
 UNREAD = "chat_unread"
 # What a text may name beside number, district and time.
 CONTENT = ("{doctor}", "{amount}")
+Told = frozenset[str]
 
 
 async def compose(session: AsyncSession, row: Notification) -> TelegramMessage | None:
@@ -49,24 +38,28 @@ async def compose(session: AsyncSession, row: Notification) -> TelegramMessage |
     with use_locale(row.locale):
         if row.kind == chat_relay.KIND:
             return await chat_relay.compose(session, row)
-        text = await _text(session, row)
+        text, told = await _text(session, row)
         if row.booking_id is None or row.user_id is None:
             return TelegramMessage(text)
         try:
-            return await _about_call(session, row, row.user_id, text)
+            return await _about_call(session, row, row.user_id, text, told)
         except NotFound:
             return None
 
 
-async def _text(session: AsyncSession, row: Notification) -> str:
-    """Write all of it, or its subject alone where Telegram may not carry content."""
+async def _text(session: AsyncSession, row: Notification) -> tuple[str, Told]:
+    """Write all of it, or its subject alone where Telegram may not carry content.
+
+    Gives also which facts the text names, so that no card repeats them.
+    """
     secret = None if row.sealed is None else sealing.unseal(row.sealed)
     made = notification_texts.render(row.kind, row.locale, row.facts, secret)
     body = str.__str__(notification_texts.TEXTS[row.kind].body)
     if not any(name in body for name in CONTENT) or await _may_carry(session, row):
-        return made.text
+        return made.text, frozenset(re.findall(r"{(\w+)}", body))
     call = row.facts.get("call")
-    return f"{call}: {made.subject}" if call else made.subject
+    text = f"{call}: {made.subject}" if call else made.subject
+    return text, frozenset({"call"} if call else ())
 
 
 async def _may_carry(session: AsyncSession, row: Notification) -> bool:
@@ -79,7 +72,11 @@ async def _may_carry(session: AsyncSession, row: Notification) -> bool:
 
 
 async def _about_call(
-    session: AsyncSession, row: Notification, user_id: uuid.UUID, text: str
+    session: AsyncSession,
+    row: Notification,
+    user_id: uuid.UUID,
+    text: str,
+    told: Told,
 ) -> TelegramMessage:
     """Add what the kind shows of its call; NotFound to who has no right to it."""
     assert row.booking_id is not None  # noqa: S101 - the caller has looked
@@ -93,5 +90,5 @@ async def _about_call(
     if role is None:
         return TelegramMessage(text)
     actor = Actor(user_id, role, Via.BOT)
-    card = await telegram_cards.card(session, actor, row.booking_id)
-    return TelegramMessage(f"{text}\n\n{card.text}", card.buttons)
+    card = await telegram_cards.card(session, actor, row.booking_id, told)
+    return TelegramMessage("\n\n".join(filter(None, (text, card.text))), card.buttons)

@@ -78,6 +78,14 @@ CALLS: Mapping[str, Text] = {
         urgent=True,
         passing=True,
     ),
+    # Never sent as such: it marks what the bot itself has shown, see telegram_shown.
+    "visit_card": Text(
+        Lazy("A card of a call"),
+        Lazy("The bot has shown a call."),
+        channels=RELAY,
+        roles=frozenset(),
+        passing=True,
+    ),
     "sla_breach": Text(
         Lazy("A call waits too long"),
         Lazy("Call {call} has been waiting for {minutes} min, {district}."),

@@ -28,6 +28,7 @@ from services import (
     shop_check,
     sla_watch,
     sms_states,
+    telegram_cleanup,
     webhook_handling,
 )
 from services.config import Settings
@@ -59,6 +60,7 @@ DEFINED_IN = (
     shop_check,
     sla_watch,
     sms_states,
+    telegram_cleanup,
     webhook_handling,
 )
 

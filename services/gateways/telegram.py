@@ -25,11 +25,39 @@ async def send(settings: Settings, chat_id: str, message: TelegramMessage) -> st
     Raises NotConfigured without a bot, Undelivered when it did not get through; an
     empty `chat_id` is a chat that was parted from its account meanwhile. The token is a part of the address, so no address is ever put into an error.
     """
-    if not settings.telegram_bot_token:
-        raise NotConfigured
     if not chat_id:
         raise Undelivered("Telegram: the chat was unlinked", refused=True)
-    method, fields, files = _request(chat_id, message)
+    return await _post(settings, *_request(chat_id, message))
+
+
+async def delete(settings: Settings, chat_id: str, message_id: str) -> None:
+    """Take a message away; Telegram refuses after 48 hours (deleteMessage)."""
+    fields = {"chat_id": chat_id, "message_id": message_id}
+    await _post(settings, "deleteMessage", fields)
+
+
+async def edit_text(
+    settings: Settings, chat_id: str, message_id: str, text: str
+) -> None:
+    """Put another text where a message was, without any buttons."""
+    fields = {"chat_id": chat_id, "message_id": message_id, "text": text}
+    await _post(settings, "editMessageText", fields)
+
+
+async def take_buttons(settings: Settings, chat_id: str, message_id: str) -> None:
+    """Leave the message and take its buttons off."""
+    fields = {"chat_id": chat_id, "message_id": message_id}
+    await _post(settings, "editMessageReplyMarkup", fields)
+
+
+async def _post(
+    settings: Settings,
+    method: str,
+    fields: dict[str, str],
+    files: dict[str, Any] | None = None,
+) -> str:
+    if not settings.telegram_bot_token:
+        raise NotConfigured
     base = f"{settings.telegram_api_url}/bot{settings.telegram_bot_token}"
     try:
         async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as client:

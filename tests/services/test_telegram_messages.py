@@ -75,11 +75,25 @@ async def test_a_patients_news_comes_with_the_card(session: AsyncSession) -> Non
         session, row(patient, "booking_accepted", booking, doctor=doctor.short_name)
     )
     assert made is not None
-    assert doctor.full_name in made.text
+    # The notice has said who comes and when: the card adds its buttons alone.
+    assert made.text.count(doctor.last_name) == 1
+    assert "\n" not in made.text
     assert [key.text for keys in made.buttons for key in keys] == [
         "Чат",
         "Отменить вызов",
     ]
+
+
+async def test_where_the_notice_says_little_the_card_says_when(
+    session: AsyncSession,
+) -> None:
+    booking, doctor, patient = await scene(session, Status.ACCEPTED, content=False)
+    made = await telegram_messages.compose(
+        session, row(patient, "booking_accepted", booking, doctor=doctor.short_name)
+    )
+    assert made is not None
+    assert "Время: " in made.text
+    assert doctor.last_name not in made.text
 
 
 async def test_unread_messages_come_with_a_button(session: AsyncSession) -> None:

@@ -20,6 +20,7 @@ from services import (
     prices,
     stale,
     talk_links,
+    telegram_cards,
     telegram_content,
     telegram_dialogs,
     visit_reads,
@@ -96,13 +97,16 @@ async def answer(
     """
     if given is Given.WORDS and dialog.step == MINUTES:
         given = Given.NUMBER
-    telegram_dialogs.next_step(dialog, given)
+    step = telegram_dialogs.next_step(dialog, given)
     booking = await _under_way(session, actor, dialog)
     if booking is None:
         await telegram_dialogs.leave(session, actor.user_id)
         return TelegramMessage(gettext("This visit is over, or no longer yours."))
     if given is Given.YES:
         return await _complete(session, actor, dialog)
+    if step is None:
+        await telegram_dialogs.leave(session, actor.user_id)
+        return await telegram_cards.visit_card(session, actor, booking.id)
     # A flag that was raised meanwhile makes no answer worthless.
     values: dict[str, Any] = {"version": booking.version}
     if given is Given.NUMBER:
@@ -133,9 +137,10 @@ async def question(session: AsyncSession, dialog: TelegramDialog) -> TelegramMes
     """Ask what the dialogue stands at."""
     if dialog.step == MINUTES:
         keys = [_key(dialog, str(each), TIME, str(each)) for each in OFTEN]
-        return TelegramMessage(gettext("How many minutes did the visit take?"), [keys])
+        text = gettext("How many minutes did the visit take?")
+        return TelegramMessage(text, [keys, [_back(dialog)]])
     if dialog.step == CONCLUSION:
-        return TelegramMessage(gettext("Write the conclusion."))
+        return TelegramMessage(gettext("Write the conclusion."), [[_back(dialog)]])
     lines = await _price_list(session)
     if dialog.step == ITEMS:
         return _ask_items(dialog, lines)
@@ -188,7 +193,7 @@ def _ask_items(dialog: TelegramDialog, lines: Sequence[PriceItem]) -> TelegramMe
         if count:
             row.append(_key(dialog, "−", TAKE, line.id.hex))
         keys.append(row)
-    keys.append([_key(dialog, gettext("Go on"), GO_ON)])
+    keys.append([_key(dialog, gettext("Go on"), GO_ON), _back(dialog)])
     text = gettext("What was done beyond the visit? Press once for each.")
     return TelegramMessage(text, keys)
 
@@ -207,9 +212,15 @@ def _ask_yes(dialog: TelegramDialog, lines: Sequence[PriceItem]) -> TelegramMess
     ]
     keys = [
         _key(dialog, gettext("Yes, complete"), YES),
-        _key(dialog, gettext("Back"), BACK),
+        _back(dialog),
     ]
-    return TelegramMessage("\n".join(text), [keys])
+    return TelegramMessage(
+        "\n".join(text), [keys], about=dialog.booking_id, is_card=False
+    )
+
+
+def _back(dialog: TelegramDialog) -> Button:
+    return _key(dialog, gettext("Back"), BACK)
 
 
 def _key(dialog: TelegramDialog, text: str, word: str, extra: str = "") -> Button:

@@ -6,6 +6,7 @@ any moment loses no step and takes none twice.
 
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,11 +15,14 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import TelegramDialog
+from services import clock
 from services.errors import IllegalTransition
 
 COMPLETE, DECLINE, TALK = "complete", "decline", "chat"
 MINUTES, CONCLUSION, ITEMS, CONFIRM = "minutes", "conclusion", "items", "confirm"
 REASON, OPEN = "reason", "open"
+# Whoever takes longer has something else in mind by then.
+PATIENCE = timedelta(minutes=10)
 
 
 class Given(StrEnum):
@@ -36,13 +40,17 @@ class Given(StrEnum):
 # Dialogue and step × what was done → the next step; None ends the dialogue.
 NEXT: Mapping[tuple[str, str, Given], str | None] = {
     (COMPLETE, MINUTES, Given.NUMBER): CONCLUSION,
+    (COMPLETE, MINUTES, Given.BACK): None,
     (COMPLETE, CONCLUSION, Given.WORDS): ITEMS,
+    (COMPLETE, CONCLUSION, Given.BACK): MINUTES,
     (COMPLETE, ITEMS, Given.ADD): ITEMS,
     (COMPLETE, ITEMS, Given.TAKE): ITEMS,
     (COMPLETE, ITEMS, Given.GO_ON): CONFIRM,
+    (COMPLETE, ITEMS, Given.BACK): CONCLUSION,
     (COMPLETE, CONFIRM, Given.BACK): ITEMS,
     (COMPLETE, CONFIRM, Given.YES): None,
-    (DECLINE, REASON, Given.WORDS): None,
+    (DECLINE, REASON, Given.WORDS): CONFIRM,
+    (DECLINE, CONFIRM, Given.YES): None,
     (TALK, OPEN, Given.WORDS): OPEN,
 }
 
@@ -51,6 +59,12 @@ class NotAsked(IllegalTransition):
     """The answer belongs to no question that is open."""
 
     text = "This is not what was asked last."
+
+
+class TooLate(IllegalTransition):
+    """The question was asked too long ago."""
+
+    text = "Too much time has passed, so nothing was done. Please begin anew."
 
 
 async def current(session: AsyncSession, user_id: uuid.UUID) -> TelegramDialog | None:
@@ -86,6 +100,27 @@ async def leave(session: AsyncSession, user_id: uuid.UUID) -> bool:
         .returning(col(TelegramDialog.id))
     )
     return bool(gone.all())
+
+
+async def drop(session: AsyncSession, user_id: uuid.UUID, kind: str) -> None:
+    """Forget a question of this kind, and no other."""
+    await session.execute(
+        sa.delete(TelegramDialog).where(
+            col(TelegramDialog.user_id) == user_id, col(TelegramDialog.kind) == kind
+        )
+    )
+
+
+async def is_late(session: AsyncSession, dialog: TelegramDialog) -> bool:
+    """Tell whether the question was asked so long ago that no text answers it."""
+    return await clock.now(session) >= dialog.updated_at + PATIENCE
+
+
+async def touch(session: AsyncSession, dialog: TelegramDialog) -> None:
+    """Begin the time of the open question anew."""
+    again = dialog.data.get("again", 0) + 1
+    dialog.data = {**dialog.data, "again": again}
+    await session.flush()
 
 
 def next_step(dialog: TelegramDialog, given: Given) -> str | None:

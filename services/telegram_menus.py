@@ -20,14 +20,19 @@ from services import (
     words,
 )
 from services.actor import Actor
+from services.errors import NotFound
 from services.i18n import Lazy, gettext
 from services.pages import Wanted
 from services.telegram_buttons import Button, TelegramMessage, data
-from services.telegram_cards import ALARM, CARD, CHAT, line_of
+from services.telegram_cards import ALARM, CARD, line_of
 from services.telegram_people import Person
 
 ON_DUTY, OFF_DUTY, VISITS, CALLS = "on", "off", "visits", "calls"
 WHY, CUT, SURELY = "why", "cut", "surely"
+# A reason in one's own words, and the yes to it.
+OWN, REFUSE = "own", "refuse"
+# Which call the kept words go to, and none at all.
+SEND_TO, LEAVE = "to", "leave"
 SHOWN = 10
 # Ready answers name no patient and nothing medical, so they may go through Telegram.
 REASONS = {
@@ -85,30 +90,74 @@ async def calls(session: AsyncSession, actor: Actor) -> TelegramMessage:
     return _listed(gettext("Your calls:"), gettext("You have no open calls."), keys)
 
 
-def choose(open_calls: Iterable[Booking]) -> TelegramMessage:
+def choose(calls: Iterable[Booking], text: str) -> TelegramMessage:
     """Ask which call a message is about."""
-    keys = [Button(line_of(each, None), _to(CHAT, each)) for each in open_calls]
-    text = gettext("Which call is it about? Choose it, then write.")
-    return TelegramMessage(text, telegram_cards.rows(keys))
+    keys = [[Button(line_of(each, None), _to(SEND_TO, each))] for each in calls]
+    keys.append([Button(gettext("Back"), data(LEAVE))])
+    return TelegramMessage(text, keys)
 
 
 async def ask_decline(
     session: AsyncSession, actor: Actor, booking_id: uuid.UUID, version: int | None
 ) -> TelegramMessage:
-    """Ask why the doctor declines; in their own words where content may be carried."""
+    """Ask why the doctor declines; in their own words where content may be carried.
+
+    A ready reason is the confirmation itself.
+    """
     booking = (await visit_reads.visit(session, actor, booking_id)).booking
     keys = [
         Button(str(text), data(WHY, booking_id, version, code))
         for code, text in REASONS.items()
     ]
-    text = gettext("{call}: why can you not come?", call=booking.label)
     if await telegram_content.may_carry(session, booking):
-        at = (telegram_dialogs.DECLINE, telegram_dialogs.REASON)
-        await telegram_dialogs.begin(
-            session, actor.user_id, at, booking_id, version=version
-        )
-        text += " " + gettext("Press a reason or write your own.")
+        own = gettext("A reason of your own…")
+        keys.append(Button(own, data(OWN, booking_id, version)))
+    keys.append(back(booking_id))
+    text = gettext("{call}: why can you not come?", call=booking.label)
     return TelegramMessage(text, telegram_cards.rows(keys))
+
+
+async def ask_own_reason(
+    session: AsyncSession,
+    actor: Actor,
+    booking_id: uuid.UUID,
+    version: int | None,
+    message_id: int,
+) -> TelegramMessage:
+    """Wait for a reason in the doctor's own words; `message_id` is where it is asked.
+
+    Raises NotFound where such words may not go through Telegram.
+    """
+    booking = (await visit_reads.visit(session, actor, booking_id)).booking
+    if not await telegram_content.may_carry(session, booking):
+        raise NotFound
+    at = (telegram_dialogs.DECLINE, telegram_dialogs.REASON)
+    await telegram_dialogs.begin(
+        session, actor.user_id, at, booking_id, version=version, asked_at=message_id
+    )
+    text = gettext(
+        "{call}: write in one message why you cannot come.", call=booking.label
+    )
+    return TelegramMessage(text, [[back(booking_id)]])
+
+
+async def ask_refuse(
+    session: AsyncSession, booking_id: uuid.UUID, reason: str
+) -> TelegramMessage:
+    """Ask once more before a visit is declined for this reason."""
+    booking = await session.get_one(Booking, booking_id)
+    text = gettext(
+        "{call}: decline the visit? Reason: {reason}",
+        call=booking.label,
+        reason=reason,
+    )
+    yes = Button(gettext("Yes, decline"), data(REFUSE, booking_id))
+    return TelegramMessage(text, [[yes, back(booking_id)]])
+
+
+def back(booking_id: uuid.UUID) -> Button:
+    """The button that leads from a question back to the card of its call."""
+    return Button(gettext("Back"), data(CARD, booking_id))
 
 
 async def ask_cancel(
@@ -122,6 +171,7 @@ async def ask_cancel(
         for each in CancelReason
         if each in reasons
     ]
+    keys.append(back(booking_id))
     text = gettext("Why is the call cancelled?")
     return TelegramMessage(text, telegram_cards.rows(keys))
 
@@ -148,6 +198,7 @@ def ask_flag(booking: Booking) -> TelegramMessage:
         for each in Flag
     ]
     text = gettext("{call}: which alarm?", call=booking.label)
+    keys.append(back(booking.id))
     return TelegramMessage(text, [[each] for each in keys])
 
 

@@ -56,6 +56,8 @@ def router() -> Router:
     press(act, Pressed(*AT_ONCE))
     press(ask_decline, Pressed(Verb.DECLINE))
     press(decline, Pressed(telegram_menus.WHY))
+    press(ask_own_reason, Pressed(telegram_menus.OWN))
+    press(refuse, Pressed(telegram_menus.REFUSE))
     press(complete, Pressed(Verb.COMPLETE))
     press(answer, Pressed(*telegram_completion.GIVEN))
     press(flag, Pressed(Verb.FLAG))
@@ -107,7 +109,36 @@ async def decline(_: CallbackQuery, turn: Turn) -> None:
     booking = await visits.decline(
         turn.session, actor, pressed.booking_id, str(reason), pressed.version
     )
-    await telegram_dialogs.leave(turn.session, actor.user_id)
+    turn.redraw(gettext("{call}: declined.", call=booking.label))
+
+
+async def ask_own_reason(query: CallbackQuery, turn: Turn) -> None:
+    """Let the next text be the reason, and nothing but that one."""
+    actor, pressed = turn.about(Role.DOCTOR)
+    asked_at = query.message.message_id if query.message is not None else 0
+    turn.redraw(
+        await telegram_menus.ask_own_reason(
+            turn.session, actor, pressed.booking_id, pressed.version, asked_at
+        )
+    )
+
+
+async def refuse(_: CallbackQuery, turn: Turn) -> None:
+    """Give the visit back for the reason that was written."""
+    actor, pressed = turn.about(Role.DOCTOR)
+    dialog = await telegram_dialogs.current(turn.session, actor.user_id)
+    if dialog is None or (dialog.kind, dialog.booking_id) != (
+        telegram_dialogs.DECLINE,
+        pressed.booking_id,
+    ):
+        raise telegram_dialogs.NotAsked
+    if await telegram_dialogs.is_late(turn.session, dialog):
+        raise telegram_dialogs.TooLate
+    reason, version = dialog.data.get("reason", ""), dialog.data["version"]
+    await telegram_dialogs.move(turn.session, dialog, telegram_dialogs.Given.YES)
+    booking = await visits.decline(
+        turn.session, actor, pressed.booking_id, reason, version
+    )
     turn.redraw(gettext("{call}: declined.", call=booking.label))
 
 

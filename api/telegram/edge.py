@@ -6,7 +6,7 @@ that it was handled; only an outage lets Telegram send it again.
 
 import io
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -18,7 +18,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.telegram import sending
 from api.telegram.turn import Turn
 from models.role_grant import Role
-from services import files, telegram_buttons, telegram_cards, telegram_people
+from services import (
+    files,
+    telegram_buttons,
+    telegram_cards,
+    telegram_dialogs,
+    telegram_menus,
+    telegram_people,
+    telegram_shown,
+)
 from services.config import get_settings
 from services.database import Sessions
 from services.edges import in_transaction, is_outage
@@ -31,7 +39,8 @@ from services.errors import (
 )
 from services.files import Taken
 from services.i18n import gettext, use_locale
-from services.telegram_buttons import TelegramMessage
+from services.telegram_buttons import Pressed, TelegramMessage
+from services.telegram_dialogs import DECLINE
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 PRIVATE = "private"
@@ -58,7 +67,9 @@ class Edge(BaseMiddleware):
             if turn is None:
                 return
             await self._finish(turn)
-            await sending.answer(bot, event, turn)
+            shown = await sending.answer(bot, event, turn)
+            if shown:
+                await in_transaction(self.sessions, lambda own: _note(own, turn, shown))
 
     async def _handled(
         self, handler: Handler, update: Update, data: dict[str, Any], chat_id: int
@@ -109,6 +120,21 @@ class Edge(BaseMiddleware):
         return await files.take(target.getvalue(), "photo.jpg")
 
 
+async def _note(
+    session: AsyncSession, turn: Turn, shown: Sequence[sending.Shown]
+) -> None:
+    """Remember where something of a call stands now, so that it can be taken away."""
+    for each in shown:
+        await telegram_shown.note(
+            session,
+            turn.known.user_id,
+            turn.chat_id,
+            each.message_id,
+            each.about,
+            is_card=each.is_card,
+        )
+
+
 async def _act(
     session: AsyncSession,
     handler: Handler,
@@ -132,7 +158,17 @@ async def _begun(session: AsyncSession, update: Update, chat_id: int) -> Turn | 
     query = update.callback_query
     pressed = telegram_buttons.read(query.data or "") if query else None
     person = await telegram_people.person_of(session, chat_id)
+    if person is not None and _turns_away(update, pressed):
+        await telegram_dialogs.drop(session, person.user_id, DECLINE)
     return Turn(session, chat_id, person, pressed)
+
+
+def _turns_away(update: Update, pressed: Pressed | None) -> bool:
+    """Tell whether somebody does another thing than answer why they cannot come."""
+    if update.callback_query is not None:
+        return pressed is None or pressed.word != telegram_menus.REFUSE
+    text = update.message.text if update.message is not None else None
+    return text is not None and text.startswith("/") and text != "/cancel"
 
 
 async def _refused(

@@ -5,7 +5,7 @@ from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import CallbackQuery, Message
 
 from api.telegram.turn import Turn
-from services import telegram_dialogs, telegram_links, telegram_menus
+from services import telegram_dialogs, telegram_links, telegram_menus, telegram_talk
 from services.i18n import gettext
 from services.inputs import clean_text
 
@@ -68,8 +68,7 @@ async def leave(_: Message, turn: Turn) -> None:
     if turn.person is None:
         await explain(_, turn)
         return
-    asked = await telegram_dialogs.leave(turn.session, turn.person.user_id)
-    turn.say(gettext("Left.") if asked else gettext("Nothing was being asked."))
+    turn.say(await telegram_talk.leave(turn.session, turn.person.user_id))
 
 
 async def explain(_: Message | CallbackQuery, turn: Turn) -> None:

@@ -5,7 +5,9 @@ person sees it when they press again.
 """
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -20,6 +22,7 @@ from aiogram.types import (
     CallbackQuery,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    Message,
     Update,
 )
 
@@ -31,16 +34,35 @@ LONGEST_NOTE, LONGEST_WAIT, TRIES = 200, 10, 3
 log = structlog.get_logger(__name__)
 
 
-async def answer(bot: Bot, update: Update, turn: Turn) -> None:
-    """Send everything that the turn noted, in its order."""
+@dataclass(frozen=True)
+class Shown:
+    """Where something of a call stands from now on."""
+
+    message_id: int
+    about: uuid.UUID
+    is_card: bool
+
+
+async def answer(bot: Bot, update: Update, turn: Turn) -> list[Shown]:
+    """Send everything that the turn noted, in its order; gives what shows a call."""
+    shown = []
     query = update.callback_query
     if query is not None:
         await _note(bot, query, turn.note)
-        await _redraw(bot, query, turn)
+        shown += await _redraw(bot, query, turn)
     elif turn.note:
         await _send(bot, turn.chat_id, TelegramMessage(turn.note))
     for message in turn.said:
-        await _send(bot, turn.chat_id, message)
+        sent = await _send(bot, turn.chat_id, message)
+        if sent is not None:
+            shown += _shown(message, sent.message_id)
+    return shown
+
+
+def _shown(message: TelegramMessage, message_id: int) -> list[Shown]:
+    if message.about is None:
+        return []
+    return [Shown(message_id, message.about, message.is_card)]
 
 
 async def _note(bot: Bot, query: CallbackQuery, text: str) -> None:
@@ -49,10 +71,10 @@ async def _note(bot: Bot, query: CallbackQuery, text: str) -> None:
     await _try(lambda: bot.answer_callback_query(query.id, short, bool(short)))
 
 
-async def _redraw(bot: Bot, query: CallbackQuery, turn: Turn) -> None:
+async def _redraw(bot: Bot, query: CallbackQuery, turn: Turn) -> list[Shown]:
     message = turn.redrawn
     if message is None or query.message is None:
-        return
+        return []
     message_id, keys = query.message.message_id, keyboard(message)
     text = message.text[:LONGEST_TEXT]
     await _try(
@@ -60,12 +82,16 @@ async def _redraw(bot: Bot, query: CallbackQuery, turn: Turn) -> None:
             text, chat_id=turn.chat_id, message_id=message_id, reply_markup=keys
         )
     )
+    return _shown(message, message_id)
 
 
-async def _send(bot: Bot, chat_id: int, message: TelegramMessage) -> None:
+async def _send(bot: Bot, chat_id: int, message: TelegramMessage) -> Message | None:
     keys = keyboard(message)
     text = message.text[:LONGEST_TEXT]
-    await _try(lambda: bot.send_message(chat_id, text, reply_markup=keys))
+    sent: Message | None = await _try(
+        lambda: bot.send_message(chat_id, text, reply_markup=keys)
+    )
+    return sent
 
 
 def keyboard(message: TelegramMessage) -> InlineKeyboardMarkup | None:
@@ -82,21 +108,20 @@ def keyboard(message: TelegramMessage) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup(inline_keyboard=rows)
 
 
-async def _try(call: Callable[[], Awaitable[Any]]) -> None:
+async def _try(call: Callable[[], Awaitable[Any]]) -> Any:
     """Do one call; a flood wait that is short is waited for, all else is noted."""
     for _ in range(TRIES):
         try:
-            await call()
+            return await call()
         except TelegramRetryAfter as error:
             if error.retry_after > LONGEST_WAIT:
                 break
             await asyncio.sleep(error.retry_after)
         except (TelegramForbiddenError, TelegramBadRequest):
             # Blocked, deleted, too old, or drawn like that already.
-            return
+            return None
         except TelegramAPIError as error:
             log.warning("bot's answer lost", name=type(error).__name__)
-            return
-        else:
-            return
+            return None
     log.warning("bot's answer lost", name="TelegramRetryAfter")
+    return None

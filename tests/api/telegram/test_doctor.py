@@ -116,40 +116,11 @@ async def test_duty_does_not_end_with_a_visit_under_way(stage: Stage) -> None:
 async def test_a_ready_reason_declines(stage: Stage) -> None:
     phone, booking = await visit_in(stage, Status.ASSIGNED)
     await stage.tapped(phone, "Отказаться")
-    assert await dialogs(stage) == [("decline", "reason")]
+    assert await dialogs(stage) == []
     await stage.tapped(phone, "Слишком далеко")
     assert (await stage.now(booking)).status is Status.PENDING
     assert phone.texts[-1] == f"{booking.label}: вы отказались."
     assert phone.buttons() == []
-    assert await dialogs(stage) == []
-
-
-async def test_an_own_reason_declines(stage: Stage) -> None:
-    phone, booking = await visit_in(stage, Status.ACCEPTED)
-    await stage.tapped(phone, "Отказаться")
-    await stage.said(phone, "Заболел ребёнок")
-    rows = await stage.do(lambda own: history(own, booking))
-    assert (rows[-1].event, rows[-1].comment) == ("decline", "Заболел ребёнок")
-
-
-async def test_a_reason_that_is_too_long_or_foul_is_refused(stage: Stage) -> None:
-    phone, booking = await visit_in(stage, Status.ASSIGNED)
-    await stage.tapped(phone, "Отказаться")
-    for reason in ("x" * 1001, "a\u202eb"):
-        await stage.said(phone, reason)
-        assert phone.texts[-1] == "Это поле нужно заполнить"
-    phone.photo()
-    await stage.heard()
-    assert "Сейчас бот спрашивал о другом." in phone.texts[-1]
-    assert (await stage.now(booking)).status is Status.ASSIGNED
-
-
-async def test_the_own_reason_of_a_lost_visit_ends_the_question(stage: Stage) -> None:
-    phone, booking = await visit_in(stage, Status.ASSIGNED)
-    await stage.tapped(phone, "Отказаться")
-    await lose(stage, booking)
-    await stage.said(phone, "Заболел")
-    assert phone.texts[-1] == "Не найдено."
     assert await dialogs(stage) == []
 
 

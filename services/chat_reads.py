@@ -127,10 +127,10 @@ def lines(
 
 
 async def line_of(session: AsyncSession, actor: Actor, message: Message) -> Line:
-    """Show a message to whoever has just written it."""
+    """Show a message to whoever has written it, now or in an earlier turn."""
     room = await chat_rooms.load(session, message.booking_id)
     said = await with_names(session, [message])
-    return lines(room, actor.acting_as, said, actor.user_id)[0]
+    return _line(room, actor.acting_as, said[0], actor.user_id)
 
 
 async def unread(session: AsyncSession, actor: Actor, booking_id: uuid.UUID) -> Unread:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models import Notification
 from models.notification import NotificationChannel
 from services import direct
 from services.notification_kinds import CONSOLE, EMAIL, SMS, TELEGRAM
@@ -53,6 +54,18 @@ async def reach(session: AsyncSession, kind: str, user_id: uuid.UUID) -> Reach |
         return None
     addresses = {TELEGRAM: row.chat, SMS: row.phone, EMAIL: row.email}
     return Reach(row.locale, _wanted(kind, row.channels), addresses)
+
+
+async def address_now(session: AsyncSession, row: Notification) -> str | None:
+    """Tell where a row goes at this moment; None once there is no such way.
+
+    Contacts change while a message waits. What is mandatory goes where it was meant to:
+    a code to the contact that it proves, a warning to the one before.
+    """
+    if row.user_id is None or TEXTS[row.kind].mandatory:
+        return row.address
+    found = await reach(session, row.kind, row.user_id)
+    return found.addresses.get(row.channel) if found else None
 
 
 def _wanted(kind: str, chosen: Sequence[str] | None) -> Sequence[NotificationChannel]:

@@ -87,6 +87,15 @@ async def move_on(session: AsyncSession, row: Notification, now: datetime) -> bo
     return True
 
 
+async def nowhere(session: AsyncSession, row: Notification, now: datetime) -> None:
+    """End a row whose way is gone: the next channel takes over, or it is given up."""
+    row.last_error = "no such contact any more"
+    if not await move_on(session, row, now):
+        give_up(row)
+    await session.flush()
+    await announce(session, row.booking_id)
+
+
 def give_up(row: Notification) -> None:
     """Leave the row to an operator; what would be worth nothing later is dropped."""
     passing = notification_texts.TEXTS[row.kind].passing

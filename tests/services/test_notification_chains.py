@@ -425,3 +425,53 @@ async def test_the_sweep_enqueues_what_is_due_and_has_no_job(sessions, world) ->
         await session.execute(sa.text("DELETE FROM procrastinate_jobs"))
     assert await in_transaction(sessions, notification_delivery.due) == 1
     assert (await read(sessions, row.id)).status is QUEUED
+
+
+async def test_a_message_follows_a_changed_number(sessions, world) -> None:
+    user = await somebody(sessions)
+    row = await told(sessions, user, **PAID)
+    assert row.channel is SMS
+    async with transaction(sessions) as session:
+        known = await session.get_one(User, user.id)
+        known.phone = "+79169990001"
+    after = (await tried(sessions, row))[-1]
+    assert (after.status, after.address) == (SENT, "+79169990001")
+    assert world.sms.read(row.address) == []
+
+
+async def test_a_message_to_a_chat_that_was_parted_takes_the_next_channel(
+    sessions, world, bot: Telegram
+) -> None:
+    user = await somebody(sessions)
+    phone = bot.phone(502)
+    phone.start()
+    await linked(sessions, user, 502)
+    row = await told(sessions, user, **PAID)
+    async with transaction(sessions) as session:
+        # As if the row had been written while the link was being ended.
+        await session.execute(
+            sa.text(
+                "UPDATE telegram_link SET state = 'ended', ended_at = app_now()"
+                " WHERE user_id = :id"
+            ),
+            {"id": user.id},
+        )
+    found = await tried(sessions, row)
+    assert ways(found)[0] == ("telegram", "replaced")
+    assert found[-1].channel is SMS
+    assert phone.received == []
+
+
+async def test_a_message_without_any_way_left_is_listed(sessions, world) -> None:
+    user = await somebody(sessions)
+    row = await told(sessions, user, **PAID)
+    async with transaction(sessions) as session:
+        await session.execute(
+            sa.text(
+                "UPDATE app_user SET phone = NULL, email = NULL, erased_at = app_now()"
+                " WHERE id = :id"
+            ),
+            {"id": user.id},
+        )
+    after = (await tried(sessions, row))[-1]
+    assert (after.status, after.last_error) == (DEAD, "no such contact any more")

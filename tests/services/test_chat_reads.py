@@ -4,7 +4,7 @@ import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.booking import Status
-from services import chat, chat_reads, clock
+from services import assignments, chat, chat_reads, clock
 from services.actor import Actor
 from services.chat_reads import Unread
 from services.i18n import use_locale
@@ -118,3 +118,16 @@ async def test_a_conversation_without_words_has_nothing_unread(
 ) -> None:
     here = await talk(session, Status.PENDING)
     assert await unread(session, here.patient, here) == Unread(0, 0, 0)
+
+
+async def test_ones_own_words_of_an_earlier_turn_are_shown_when_said_again(
+    session: AsyncSession,
+) -> None:
+    here = await talk(session, Status.ASSIGNED)
+    first = await chat.send(session, here.doctor, here.id, "Еду", "c1")
+    await assignments.unassign(session, here.desk, here.id, None)
+    await assignments.assign(session, here.desk, here.id, here.doctor_user.id, None)
+    again = await chat.send(session, here.doctor, here.id, "Еду", "c1")
+    assert again.id == first.id
+    line = await chat_reads.line_of(session, here.doctor, again)
+    assert (line.seq, line.text) == (first.seq, "Еду")

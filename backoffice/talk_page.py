@@ -21,7 +21,7 @@ from backoffice.link_pages import choose_language, count_try, draw
 from services import chat, file_names, talk_links, talk_pages, visits
 from services.edges import in_transaction
 from services.errors import DomainError, Forbidden, Unavailable
-from services.talk_links import Page, TalkLinkOver
+from services.talk_links import Page
 
 LINK = talk_links.PATH + "/{token}"
 PLACE = "/talk/{call:uuid}"
@@ -183,12 +183,12 @@ def _wrong(error: DomainError | None) -> list[dict[str, str]]:
 
 
 async def _over(request: Request, error: DomainError) -> Response:
-    """Say that there is nothing to see, and forget a page that is over."""
-    context = {"error": error.message}
-    response = await draw(request, "talk/over.html", context, error.status)
-    if isinstance(error, TalkLinkOver):
-        response.delete_cookie(_cookie(request), secure=_secure(request), httponly=True)
-    return response
+    """Say that there is nothing to see.
+
+    The cookie stays, for a foreign link must not close a page that is open; once its
+    page is over, it opens nothing.
+    """
+    return await draw(request, "talk/over.html", {"error": error.message}, error.status)
 
 
 def _opened(request: Request, page: Page) -> Response:

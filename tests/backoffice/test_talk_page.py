@@ -132,7 +132,7 @@ async def test_a_guess_opens_nothing(phone: AsyncClient, token: str) -> None:
         await phone.post(f"/t/{token}", headers=OURS),
     ):
         assert answer.status_code in {400, 404, 409}
-        assert "set-cookie" not in answer.headers or "Max-Age=0" in str(answer.headers)
+        assert "set-cookie" not in answer.headers
 
 
 async def test_the_patient_reads_and_writes(

@@ -22,7 +22,7 @@ from services import (
     refresh_tokens,
     roles,
     staff_sessions,
-    telegram_links,
+    telegram_ending,
     wallets,
 )
 from services.actor import SYSTEM_ID, Actor, Via
@@ -231,6 +231,6 @@ async def change_password(
     await refresh_tokens.revoke_others(session, user.id, caller.family_id)
     await staff_sessions.end_all(session, user.id)
     await rate_limits.forgive(session, user.id)
-    await telegram_links.end(session, caller.actor, user.id, "password_changed")
+    await telegram_ending.end(session, caller.actor, user.id, "password_changed")
     audit.record(session, caller.actor, "account.password_changed", "user", user.id)
     await notify(session, caller.actor, Notice("password_changed", user.id))

@@ -12,17 +12,19 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Assignment, Booking, Message, Notification, User
+from models import Assignment, Booking, Message, Notification, TelegramLink, User
 from models.booking import ACTIVE
 from models.message import MessageKind
 from models.notification import NotificationChannel
 from models.role_grant import Role
+from models.telegram import LinkState
 from services import (
     chat_reads,
     chat_rooms,
     direct,
     files,
     proven_phones,
+    roles,
     telegram_content,
 )
 from services.actor import Actor, Via
@@ -38,6 +40,10 @@ KIND = "chat_message"
 _REACHED = """
 SELECT l.user_id FROM telegram_link l
  WHERE l.user_id = ANY(%(ids)s) AND l.state = 'linked'
+   AND EXISTS (SELECT FROM role_grant g
+                WHERE g.user_id = l.user_id AND g.revoked_at IS NULL
+                  AND g.role = CASE WHEN l.user_id = %(patient_id)s
+                                    THEN 'patient' ELSE 'doctor' END)
    AND EXISTS (SELECT FROM setting WHERE key = %(setting)s AND value = '1')
    AND EXISTS (SELECT FROM consent WHERE user_id = %(patient_id)s
                 AND kind = %(consent)s AND withdrawn_at IS NULL)
@@ -117,13 +123,21 @@ async def open_calls(session: AsyncSession, person: Person) -> Sequence[Booking]
 async def call_of_reply(
     session: AsyncSession, person: Person, message_id: int
 ) -> uuid.UUID | None:
-    """Tell which call a message of ours was about, by Telegram's number of it."""
+    """Tell which call a message of ours was about, by Telegram's number of it.
+
+    Each chat counts its messages for itself, so only those of the present one count.
+    """
+    chat = sa.select(sa.cast(col(TelegramLink.chat_id), sa.Text)).where(
+        col(TelegramLink.user_id) == person.user_id,
+        col(TelegramLink.state) == LinkState.LINKED,
+    )
     query = (
         select(Notification.booking_id)
         .where(
             col(Notification.user_id) == person.user_id,
             col(Notification.channel) == NotificationChannel.TELEGRAM,
             col(Notification.provider_id) == str(message_id),
+            col(Notification.address) == chat.scalar_subquery(),
         )
         .order_by(col(Notification.id).desc())
         .limit(1)
@@ -137,8 +151,10 @@ async def _role_in(
     user = await session.get_one(User, user_id)
     if user.blocked_at is not None:
         return None
-    if room.holds(Role.PATIENT, user_id):
+    held = await roles.roles_of(session, user_id)
+    if Role.PATIENT in held and room.holds(Role.PATIENT, user_id):
         actor = Actor(user_id, Role.PATIENT, Via.BOT)
         shown = await proven_phones.may_see(session, actor.user_id, room.source)
         return Role.PATIENT if shown else None
-    return Role.DOCTOR if room.holds(Role.DOCTOR, user_id) else None
+    stands = Role.DOCTOR in held and room.holds(Role.DOCTOR, user_id)
+    return Role.DOCTOR if stands else None

@@ -22,7 +22,7 @@ from models import (
     RoleGrant,
     User,
 )
-from services import audit, ledger, live, postings, telegram_links
+from services import audit, ledger, live, postings, telegram_ending
 from services.actor import Actor
 from services.errors import AccountExists, OpenObligations
 
@@ -69,7 +69,7 @@ async def take_over(
     claimer.claimed_phone = None
     if claimer.phone not in {None, phone}:
         # Whoever holds the new number links their chat anew.
-        await telegram_links.end(session, actor, claimer.id, "phone_changed")
+        await telegram_ending.end(session, actor, claimer.id, "phone_changed")
     if old is not None:
         if any((old.password_hash, old.email, old.blocked_at)):
             raise AccountExists

@@ -18,7 +18,7 @@ from services import (
     open_money,
     passwords,
     roles,
-    telegram_links,
+    telegram_ending,
 )
 from services.actor import Actor
 from services.callers import Caller
@@ -103,7 +103,7 @@ async def demand_free(session: AsyncSession, ids: Sequence[uuid.UUID]) -> None:
 async def forget(session: AsyncSession, actor: Actor, ids: Sequence[uuid.UUID]) -> None:
     """Empty locked accounts that nothing is open for, with a line in the journal."""
     for each in ids:
-        await telegram_links.end(session, actor, each, "erased")
+        await telegram_ending.end(session, actor, each, "erased")
     await anonymising.empty(
         session,
         ids,

@@ -36,6 +36,7 @@ KINDS_OF_FACTS: Mapping[str, type[StrEnum]] = {"document": DocumentKind}
 SAMPLE_FACTS: Mapping[str, Any] = {
     "day": "2027-03-01",
     "doctor": "Орлов Д. А.",
+    "person": "Иван П.",
     "document": DocumentKind.LICENCE,
     "call": "B-1042",
     "amount": "4\u00a0500\u00a0₽",

@@ -28,7 +28,7 @@ from services import (
     roles,
     sealing,
     staff_sessions,
-    telegram_links,
+    telegram_ending,
 )
 from services.actor import SYSTEM, SYSTEM_ID, Actor, Via
 from services.config import get_settings
@@ -124,7 +124,7 @@ async def confirm(session: AsyncSession, token: str, new_password: str) -> None:
     await rate_limits.forgive(session, user.id)
     actor = Actor(user.id, Role.PATIENT, Via.API)
     audit.record(session, actor, "account.password_reset", "user", user.id)
-    await telegram_links.end(session, actor, user.id, "password_changed")
+    await telegram_ending.end(session, actor, user.id, "password_changed")
     await notify(session, actor, Notice("password_changed", user.id))
 
 

@@ -9,10 +9,19 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import ClinicMember, DoctorProfile, PatientProfile, Role, RoleGrant, User
 from models.role_grant import STAFF_ROLES
-from services import audit, clock, passwords, staff_sessions, wallets
+from services import (
+    audit,
+    clock,
+    passwords,
+    staff_sessions,
+    telegram_ending,
+    wallets,
+)
 from services.actor import Actor
 from services.errors import Conflict, Forbidden, NotFound
 from services.permissions import Permission, demand
+
+ON_TELEGRAM = frozenset({Role.PATIENT, Role.DOCTOR})
 
 
 class RolesExclude(Conflict):
@@ -124,6 +133,10 @@ async def revoke(
     held.revoked_by, held.revoke_reason = actor.user_id, reason
     facts = {"role": role.value, "reason": reason}
     audit.record(session, actor, "role.taken", "user", user_id, **facts)
+    await session.flush()
+    if not await roles_of(session, user_id) & ON_TELEGRAM:
+        # The chat could neither work nor be parted from the account.
+        await telegram_ending.end(session, actor, user_id, "role_taken")
     await _restart_sessions(session, user)
 
 

@@ -22,7 +22,7 @@ from services import (
     refresh_tokens,
     roles,
     staff_sessions,
-    telegram_links,
+    telegram_ending,
 )
 from services.actor import Actor
 from services.errors import Forbidden, NotFound, OpenObligations, ValidationFailed
@@ -95,6 +95,7 @@ async def renew_password(
     password = await people.renew_password(user)
     await staff_sessions.end_all(session, user_id)
     await refresh_tokens.revoke_all(session, user_id)
+    await telegram_ending.end(session, actor, user_id, "password_changed")
     audit.record(session, actor, "staff.password_renewed", "user", user_id)
     return password
 
@@ -117,6 +118,7 @@ async def change_own_password(
     await staff_sessions.go_on(session, staff.session_id, user.auth_version)
     await refresh_tokens.revoke_all(session, user.id)
     await rate_limits.forgive(session, user.id)
+    await telegram_ending.end(session, staff.actor, user.id, "password_changed")
     audit.record(session, staff.actor, "staff.password_changed", "user", user.id)
 
 
@@ -163,7 +165,7 @@ async def block(
     numbers = [booking.label for booking in lost]
     facts = {"reason": reason, "unassigned": numbers}
     audit.record(session, actor, "user.blocked", "user", user_id, **facts)
-    await telegram_links.end(session, actor, user_id, "blocked")
+    await telegram_ending.end(session, actor, user_id, "blocked")
     return lost
 
 

@@ -26,11 +26,14 @@ MINUTES = 10
 LINK, PAGE, FORM = "talk link", "talk page", "talk form"
 _BYTES = 16
 _LONGEST = 100
-# Whose it is, and that they are still somebody who may look.
+# Whose it is, that they are still somebody who may look, and that the chat it was
+# sent to is still theirs.
 _LIVING = """
 u.id = l.user_id AND u.blocked_at IS NULL AND u.erased_at IS NULL
    AND EXISTS (SELECT FROM role_grant g WHERE g.user_id = l.user_id
                 AND g.role = l.role AND g.revoked_at IS NULL)
+   AND NOT EXISTS (SELECT FROM telegram_link t WHERE t.user_id = l.user_id
+                    AND t.linked_at IS NOT NULL AND t.ended_at >= l.created_at)
 """
 _CLOSED = """
 l.token_hash = ANY(%(hashes)s) AND l.opened_at IS NULL AND l.expires_at > app_now()

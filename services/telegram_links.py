@@ -14,21 +14,23 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Notification, TelegramLink
-from models.notification import NotificationChannel, NotificationStatus
+from models import TelegramLink, User
+from models.notification import NotificationChannel
+from models.role_grant import Role
 from models.telegram import LinkState
-from services import audit, clock, rate_limits, roles
-from services.actor import Actor
+from services import audit, clock, rate_limits, roles, telegram_ending
+from services.actor import Actor, Via
 from services.config import get_settings
-from services.errors import Conflict, NotFound, Unavailable
+from services.errors import Conflict, NotFound, TooManyRequests, Unavailable
+from services.notifications import Notice, notify
 from services.permissions import Permission, demand
 from services.sealing import keyed_hash, keyed_hashes
+from services.telegram_ending import OPEN
 
 LIFETIME = timedelta(minutes=10)
-USE = "telegram link"
+USE, LINKED = "telegram link", "telegram_linked"
 # 128 bits; a start parameter is at most 64 letters of base64url (Bot API, deep links).
 _BYTES, _LONGEST = 16, 64
-_OPEN = (LinkState.OFFERED, LinkState.CLAIMED)
 _ONE_CHAT = "uq_telegram_link_chat"
 
 
@@ -77,6 +79,20 @@ async def limit_chat(session: AsyncSession, chat_id: int) -> None:
     await rate_limits.hit(session, limits)
 
 
+async def may_explain(session: AsyncSession, chat_id: int) -> bool:
+    """Tell whether a chat that is nobody's is to be answered again already."""
+    limits = [
+        rate_limits.Limit(f"telegram stranger:{chat_id}", 1, rate_limits.FIVE_MINUTES)
+    ]
+    try:
+        # What is not answered is not counted either.
+        async with session.begin_nested():
+            await rate_limits.hit(session, limits)
+    except TooManyRequests:
+        return False
+    return True
+
+
 async def offer(session: AsyncSession, actor: Actor) -> Offer:
     """Make a link that opens the bot; the one before is worth nothing from now on.
 
@@ -88,7 +104,7 @@ async def offer(session: AsyncSession, actor: Actor) -> Offer:
     if not (settings.telegram_bot_token and settings.telegram_bot_name):
         raise Unavailable("Telegram is not set up.")
     await roles.lock_user(session, actor.user_id)
-    await _end(session, actor.user_id, _OPEN, "replaced")
+    await telegram_ending.end_in(session, actor.user_id, OPEN, "replaced")
     code = secrets.token_urlsafe(_BYTES)
     made = TelegramLink(
         user_id=actor.user_id,
@@ -135,7 +151,7 @@ async def state(session: AsyncSession, actor: Actor) -> State:
         sa.or_(
             col(TelegramLink.state) == LinkState.LINKED,
             sa.and_(
-                col(TelegramLink.state).in_(_OPEN),
+                col(TelegramLink.state).in_(OPEN),
                 col(TelegramLink.expires_at) > sa.func.app_now(),
             ),
         ),
@@ -167,10 +183,14 @@ async def confirm(session: AsyncSession, actor: Actor) -> State:
         raise Conflict("No Telegram chat waits to be confirmed.")
     if await _taken(session, link.chat_id, actor.user_id):
         raise ChatTaken
-    await _end(session, actor.user_id, (LinkState.LINKED,), "replaced")
+    holding = (LinkState.LINKED,)
+    await telegram_ending.end_in(session, actor.user_id, holding, "replaced")
     link.state, link.linked_at = LinkState.LINKED, await clock.now(session)
     audit.record(session, actor, "telegram.linked", "user", actor.user_id)
     await _flush(session)
+    facts = {"person": await owner_of(session, link)}
+    told = NotificationChannel.TELEGRAM
+    await notify(session, actor, Notice(LINKED, actor.user_id, told, facts=facts))
     return State("linked", link.chat_name, linked_at=link.linked_at)
 
 
@@ -178,22 +198,29 @@ async def unlink(session: AsyncSession, actor: Actor, reason: str = "own") -> No
     """Part the account from its chat, and give up a link under way."""
     demand(actor, Permission.TELEGRAM_OWN)
     await roles.lock_user(session, actor.user_id)
-    if not await end(session, actor, actor.user_id, reason):
+    if not await telegram_ending.end(session, actor, actor.user_id, reason):
         raise NotFound
 
 
-async def end(
-    session: AsyncSession, actor: Actor, user_id: uuid.UUID, reason: str
-) -> bool:
-    """End whatever link a person has or was making; tells whether there was one.
+async def stop(session: AsyncSession, chat_id: int) -> bool:
+    """Part a chat from its account, whatever may have become of its owner's roles."""
+    query = select(TelegramLink.user_id).where(
+        col(TelegramLink.chat_id) == chat_id,
+        col(TelegramLink.state) == LinkState.LINKED,
+    )
+    user_id = (await session.exec(query)).one_or_none()
+    if user_id is None:
+        return False
+    await roles.lock_user(session, user_id)
+    held = await roles.roles_of(session, user_id) & {Role.PATIENT, Role.DOCTOR}
+    actor = Actor(user_id, min(held, default=Role.PATIENT), Via.BOT)
+    return await telegram_ending.end(session, actor, user_id, "stopped")
 
-    `reason` is a code: own, stopped, phone_changed, password_changed, blocked, erased.
-    """
-    ended = await _end(session, user_id, (*_OPEN, LinkState.LINKED), reason)
-    if LinkState.LINKED in ended:
-        facts = {"cause": reason}
-        audit.record(session, actor, "telegram.unlinked", "user", user_id, **facts)
-    return bool(ended)
+
+async def owner_of(session: AsyncSession, link: TelegramLink) -> str:
+    """Name whose account it is to a chat that may be a stranger's: «Иван П.»."""
+    user = await session.get_one(User, link.user_id)
+    return f"{user.first_name} {user.last_name[:1]}."
 
 
 async def _taken(session: AsyncSession, chat_id: int, user_id: uuid.UUID) -> bool:
@@ -203,46 +230,6 @@ async def _taken(session: AsyncSession, chat_id: int, user_id: uuid.UUID) -> boo
         col(TelegramLink.user_id) != user_id,
     )
     return bool(await session.scalar(sa.select(others)))
-
-
-async def _end(
-    session: AsyncSession,
-    user_id: uuid.UUID,
-    states: tuple[LinkState, ...],
-    reason: str,
-) -> set[LinkState]:
-    """End the person's links in these states; gives the states they were in."""
-    query = (
-        select(TelegramLink)
-        .where(
-            col(TelegramLink.user_id) == user_id, col(TelegramLink.state).in_(states)
-        )
-        .order_by(col(TelegramLink.id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    links = (await session.exec(query)).all()
-    was = {link.state for link in links}
-    now = await clock.now(session)
-    for link in links:
-        link.state, link.ended_at, link.end_reason = LinkState.ENDED, now, reason
-    await session.flush()
-    if LinkState.LINKED in was:
-        await _turn_away(session, user_id)
-    return was
-
-
-async def _turn_away(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """What waits for the chat must not reach it any more: it goes another way."""
-    await session.execute(
-        sa.update(Notification)
-        .where(
-            col(Notification.user_id) == user_id,
-            col(Notification.channel) == NotificationChannel.TELEGRAM,
-            col(Notification.status) == NotificationStatus.QUEUED,
-        )
-        .values(address="")
-    )
 
 
 async def _flush(session: AsyncSession) -> None:

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 
 from services.i18n import Lazy
-from services.notification_kinds import EVERYBODY, LETTER, MANAGERS, STAFF, Text
+from services.notification_kinds import (
+    APPLICANTS,
+    EVERYBODY,
+    LETTER,
+    MANAGERS,
+    RELAY,
+    STAFF,
+    Text,
+)
 
 ACCOUNTS: Mapping[str, Text] = {
     "verification_code": Text(
@@ -82,6 +90,18 @@ ACCOUNTS: Mapping[str, Text] = {
         roles=EVERYBODY,
         urgent=True,
         mandatory=True,
+    ),
+    "telegram_linked": Text(
+        Lazy("This chat is linked"),
+        Lazy(
+            "This chat now belongs to the account “{person}”. If that is not yours,"
+            " send /stop."
+        ),
+        channels=RELAY,
+        roles=APPLICANTS,
+        urgent=True,
+        mandatory=True,
+        passing=True,
     ),
     "clinic_invitation": Text(
         Lazy("You are invited to manage a clinic"),

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import sqlalchemy as sa
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import User
+from models import Notification, User
 from models.role_grant import Role
 from services import telegram_links
 from services.actor import Actor, Via
@@ -45,4 +47,7 @@ async def link(
     )
     assert claimed is not None
     await telegram_links.confirm(session, actor)
+    # The greeting has tests of its own and would stand in the way of the others.
+    greeting = col(Notification.kind) == telegram_links.LINKED
+    await session.execute(sa.delete(Notification).where(greeting))
     return actor

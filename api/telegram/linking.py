@@ -5,7 +5,7 @@ from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import CallbackQuery, Message
 
 from api.telegram.turn import Turn
-from services import telegram_dialogs, telegram_links, telegram_menus, telegram_talk
+from services import telegram_links, telegram_menus, telegram_talk
 from services.i18n import gettext
 from services.inputs import clean_text
 
@@ -40,7 +40,13 @@ async def claim(message: Message, command: CommandObject, turn: Turn) -> None:
     if link is None:
         turn.say(gettext("This code is not good. Ask the app for a new link."))
         return
-    turn.say(gettext("Almost done. Now confirm this chat in the app."))
+    # The link may be somebody else's, sent to have this chat work for their account.
+    owner = await telegram_links.owner_of(turn.session, link)
+    almost = gettext(
+        "Almost done: this is the account “{person}”. Confirm it in the app."
+    )
+    warning = gettext("If the account is not yours, press nothing in the app.")
+    turn.say(f"{almost.format(person=owner)}\n{warning}")
 
 
 async def menu(_: Message, turn: Turn) -> None:
@@ -53,13 +59,9 @@ async def menu(_: Message, turn: Turn) -> None:
 
 async def stop(_: Message, turn: Turn) -> None:
     """Part from the account."""
-    if turn.person is None:
+    if not await telegram_links.stop(turn.session, turn.chat_id):
         await explain(_, turn)
         return
-    # Whoever is known has a role, and either may part from the chat.
-    role = min(turn.person.roles)
-    await telegram_dialogs.leave(turn.session, turn.person.user_id)
-    await telegram_links.unlink(turn.session, turn.actor(role), "stopped")
     turn.say(gettext("This chat is no longer linked. We write nothing here any more."))
 
 
@@ -72,7 +74,9 @@ async def leave(_: Message, turn: Turn) -> None:
 
 
 async def explain(_: Message | CallbackQuery, turn: Turn) -> None:
-    """Say how a chat becomes known, to whoever writes."""
+    """Say how a chat becomes known, to whoever writes; but not again and again."""
+    if not await telegram_links.may_explain(turn.session, turn.chat_id):
+        return
     turn.say(
         gettext(
             "This chat is not linked. Open the app, choose Telegram, and follow it."

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Booking, Consent, Notification, User
+from models import Booking, Consent, Notification, RoleGrant, User
 from models.booking import Status
 from models.role_grant import Role
 from services import (
@@ -194,3 +194,41 @@ async def test_a_reply_is_found_by_telegrams_number_of_ones_own_messages(
     assert await chat_relay.call_of_reply(session, mine, 77) == booking.id
     assert await chat_relay.call_of_reply(session, mine, 78) is None
     assert await chat_relay.call_of_reply(session, other, 77) is None
+
+
+async def take_role(session: AsyncSession, user: User) -> None:
+    held = select(RoleGrant).where(col(RoleGrant.user_id) == user.id)
+    for grant in await session.exec(held):
+        grant.revoked_at, grant.revoked_by = await clock.now(session), user.id
+        grant.revoke_reason = "Проба"
+    await session.flush()
+
+
+async def test_a_lost_role_hears_nothing(session: AsyncSession) -> None:
+    booking, doctor, patient = await linked(session)
+    await say(session, patient, Role.PATIENT, booking)
+    await say(session, doctor, Role.DOCTOR, booking)
+    rows = await waiting(session)
+    assert [each.user_id for each in rows] == [doctor.id, patient.id]
+    assert all([await chat_relay.compose(session, each) for each in rows])
+    await take_role(session, doctor)
+    await take_role(session, patient)
+    for each in rows:
+        assert await chat_relay.compose(session, each) is None
+    desk = await factories.dispatcher(session)
+    await say(session, desk, Role.DISPATCHER, booking)
+    assert len(await waiting(session)) == len(rows)
+
+
+async def test_the_number_of_a_message_counts_in_its_own_chat_only(
+    session: AsyncSession,
+) -> None:
+    booking, doctor, patient = await linked(session)
+    await say(session, patient, Role.PATIENT, booking)
+    row = (await waiting(session))[0]
+    row.provider_id = "7"
+    await session.flush()
+    person = Person(doctor.id, "ru", frozenset({Role.DOCTOR}))
+    assert await chat_relay.call_of_reply(session, person, 7) == booking.id
+    await link(session, doctor, 222, Role.DOCTOR)
+    assert await chat_relay.call_of_reply(session, person, 7) is None

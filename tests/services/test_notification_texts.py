@@ -72,7 +72,9 @@ def test_secrets_and_warnings_of_the_account_cannot_be_switched_off() -> None:
             assert text.urgent
             assert text.channels == LETTER
         if text.mandatory:
-            assert text.channels == LETTER
+            # What became of a chat is told to that chat.
+            wanted = RELAY if kind == "telegram_linked" else LETTER
+            assert text.channels == wanted
 
 
 def test_a_preview_is_filled_with_made_up_facts() -> None:

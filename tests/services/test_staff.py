@@ -18,6 +18,7 @@ from services import (
     roles,
     staff,
     staff_sessions,
+    telegram_links,
 )
 from services.actor import SYSTEM, Actor, Via
 from services.database import Sessions
@@ -33,7 +34,7 @@ from services.errors import (
 from services.people import NewPerson
 from services.roles import LastAdmin, NotReadyForRole, RolesExclude
 from services.staff_sessions import Candidate, Client
-from tests import factories
+from tests import factories, telegram_accounts
 from tests.conftest import settle
 
 WHY = "Потому что"
@@ -146,6 +147,25 @@ async def test_a_forgotten_password_is_renewed_by_an_admin(
         await staff.renew_password(session, boss(), patient.id)
     with pytest.raises(Forbidden):
         await staff.renew_password(session, CURATOR, user.id)
+
+
+async def test_a_new_password_parts_the_chat_from_the_account(
+    session: AsyncSession,
+) -> None:
+    """H13: as a patient's does; whoever knew the old one may have linked theirs."""
+    user, _ = await staff.create_staff(session, boss(), person(), Role.DISPATCHER, WHY)
+    await roles.grant(session, boss(), user.id, Role.PATIENT, WHY)
+    await telegram_accounts.link(session, user, 1)
+    first = await staff.renew_password(session, boss(), user.id)
+    assert await telegram_links.chat_of(session, user.id) is None
+    await telegram_accounts.link(session, user, 1)
+    found, client = Candidate(user, Role.DISPATCHER), Client("127.0.0.1", "x")
+    token = await staff_sessions.begin(session, found, client, 12)
+    await session.flush()
+    mine = await staff_sessions.find(session, token, 30)
+    assert mine is not None
+    await staff.change_own_password(session, mine, first, "another one 12")
+    assert await telegram_links.chat_of(session, user.id) is None
 
 
 async def test_a_changed_password_ends_the_other_sessions_only(

@@ -9,10 +9,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import AuditEvent, TelegramLink
+from models import AuditEvent, Notification, RoleGrant, TalkLink, TelegramLink
+from models.notification import NotificationChannel
 from models.role_grant import Role
 from models.telegram import LinkState
-from services import clock, erasure, staff, telegram_links
+from services import (
+    clock,
+    erasure,
+    roles,
+    staff,
+    talk_links,
+    telegram_dialogs,
+    telegram_links,
+)
 from services.database import Sessions
 from services.edges import in_transaction, transaction
 from services.errors import (
@@ -22,6 +31,7 @@ from services.errors import (
     TooManyRequests,
     Unavailable,
 )
+from services.talk_links import TalkLinkOver
 from services.telegram_links import ChatTaken
 from tests import factories
 from tests.conftest import settle
@@ -260,3 +270,97 @@ async def test_an_erased_person_loses_the_chat(session: AsyncSession) -> None:
     await erasure.forget(session, factories.as_patient(user), [user_id])
     assert await telegram_links.chat_of(session, user_id) is None
     assert "telegram.unlinked" in await actions(session)
+
+
+async def test_the_chat_is_told_whose_it_has_become(session: AsyncSession) -> None:
+    user = await factories.patient(session)
+    actor = factories.as_patient(user)
+    with bot_set_up():
+        offer = await telegram_links.offer(session, actor)
+    claimed = await telegram_links.claim(session, 5, "Кто-то", code_of(offer.url))
+    assert claimed is not None
+    name = await telegram_links.owner_of(session, claimed)
+    assert name == f"{user.first_name} {user.last_name[0]}."
+    await telegram_links.confirm(session, actor)
+    told = (await session.exec(select(Notification))).one()
+    assert (told.kind, told.channel, told.address) == (
+        "telegram_linked",
+        NotificationChannel.TELEGRAM,
+        "5",
+    )
+    assert told.facts == {"person": name}
+
+
+async def test_a_chat_parts_from_an_account_that_lost_its_roles(
+    session: AsyncSession,
+) -> None:
+    """H7: nobody could unlink it, and nobody else could link it."""
+    user = await factories.patient(session)
+    await link(session, user, 1)
+    grant = (
+        await session.exec(select(RoleGrant).where(col(RoleGrant.user_id) == user.id))
+    ).one()
+    grant.revoked_at, grant.revoked_by = await clock.now(session), user.id
+    grant.revoke_reason = "Проба"
+    await session.flush()
+    assert await telegram_links.stop(session, 1)
+    assert not await telegram_links.stop(session, 1)
+    ended = (await session.exec(select(TelegramLink))).one()
+    assert (ended.state, ended.end_reason) == (LinkState.ENDED, "stopped")
+    await link(session, await factories.patient(session), 1)
+
+
+async def test_the_last_role_of_the_bot_takes_the_chat_with_it(
+    session: AsyncSession,
+) -> None:
+    boss = factories.as_staff(await factories.person(session, Role.ADMIN), Role.ADMIN)
+    user = await factories.patient(session)
+    both = await factories.doctor(session)
+    await roles.grant(session, boss, both.id, Role.PATIENT, "Проба")
+    for number, each in enumerate((user, both)):
+        await link(session, each, number)
+        await roles.revoke(session, boss, each.id, Role.PATIENT, "Проба")
+    assert await telegram_links.chat_of(session, user.id) is None
+    assert await telegram_links.chat_of(session, both.id) == 1
+
+
+async def test_the_end_of_a_link_ends_all_that_lived_by_it(
+    session: AsyncSession,
+) -> None:
+    user = await factories.patient(session)
+    booking = await factories.booking(session, user)
+    actor = await link(session, user, 1)
+    asked = (telegram_dialogs.TALK, telegram_dialogs.OPEN)
+    await telegram_dialogs.begin(session, user.id, asked, booking.id)
+    urls = [
+        await talk_links.offer(session, user.id, Role.PATIENT, booking.id)
+        for _ in range(2)
+    ]
+    page = await talk_links.use(session, urls[0].rpartition("/")[2])
+    await telegram_links.unlink(session, actor)
+    assert await telegram_dialogs.current(session, user.id) is None
+    with pytest.raises(TalkLinkOver):
+        await talk_links.find(session, page.secret, booking.id)
+    with pytest.raises(TalkLinkOver):
+        await talk_links.use(session, urls[1].rpartition("/")[2])
+    rows = (await session.exec(select(TalkLink))).all()
+    now = await clock.now(session)
+    assert all(each.expires_at <= now for each in rows)
+    # Nor does a link that was on its way meanwhile open.
+    late = await talk_links.offer(session, user.id, Role.PATIENT, booking.id)
+    query = select(TalkLink).where(col(TalkLink.id).not_in([x.id for x in rows]))
+    row = (await session.exec(query)).one()
+    row.created_at = now - timedelta(minutes=1)
+    await session.flush()
+    with pytest.raises(TalkLinkOver):
+        await talk_links.use(session, late.rpartition("/")[2])
+
+
+async def test_a_stranger_is_told_how_once_in_five_minutes(
+    session: AsyncSession,
+) -> None:
+    assert await telegram_links.may_explain(session, 1)
+    assert not await telegram_links.may_explain(session, 1)
+    assert await telegram_links.may_explain(session, 2)
+    await clock.shift(session, 601)
+    assert await telegram_links.may_explain(session, 1)

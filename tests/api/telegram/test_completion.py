@@ -68,7 +68,7 @@ async def test_items_are_counted_up_and_down_and_looked_at_again(stage: Stage) -
     assert "ЭКГ × 1" in phone.texts[-1]
     await stage.tapped(phone, "Назад")
     await stage.tapped(phone, "−")
-    assert phone.buttons() == ["ЭКГ", "Продолжить"]
+    assert phone.buttons() == ["ЭКГ", "Продолжить", "Назад"]
     await stage.tapped(phone, "Продолжить")
     await stage.tapped(phone, "Да, завершить")
     assert (await stage.now(booking)).extras_kopecks == 0

@@ -12,7 +12,8 @@ from typing import Any
 import structlog
 from aiogram import BaseMiddleware, Bot
 from aiogram.exceptions import TelegramAPIError
-from aiogram.types import CallbackQuery, Message, TelegramObject, Update
+from aiogram.types import CallbackQuery, Message, PhotoSize, TelegramObject, Update
+from aiohttp import ClientError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.telegram import sending
@@ -25,6 +26,7 @@ from services import (
     telegram_dialogs,
     telegram_menus,
     telegram_people,
+    telegram_pictures,
     telegram_shown,
 )
 from services.config import get_settings
@@ -44,6 +46,7 @@ from services.telegram_dialogs import DECLINE
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 PRIVATE = "private"
+LONGEST_DOWNLOAD = 10
 log = structlog.get_logger(__name__)
 
 
@@ -66,10 +69,7 @@ class Edge(BaseMiddleware):
             turn = await self._handled(handler, event, data, chat_id)
             if turn is None:
                 return
-            await self._finish(turn)
-            shown = await sending.answer(bot, event, turn)
-            if shown:
-                await in_transaction(self.sessions, lambda own: _note(own, turn, shown))
+            await self._answer(bot, event, turn)
 
     async def _handled(
         self, handler: Handler, update: Update, data: dict[str, Any], chat_id: int
@@ -85,10 +85,36 @@ class Edge(BaseMiddleware):
                 raise
             refusal = error
         except Exception as error:  # noqa: BLE001 - no update may come back for ever
-            refusal = _unforeseen(error)
-        return await in_transaction(
-            self.sessions, lambda own: _refused(own, update, chat_id, refusal)
+            refusal = _unforeseen(error, update)
+        return await self._refuse(update, chat_id, refusal)
+
+    async def _refuse(
+        self, update: Update, chat_id: int, refusal: DomainError
+    ) -> Turn | None:
+        """Say why not; where even that fails, note that it was handled, no more."""
+        try:
+            return await in_transaction(
+                self.sessions, lambda own: _refused(own, update, chat_id, refusal)
+            )
+        except Exception as error:
+            if isinstance(error, DomainError) and _is_down(error):
+                raise
+            _unforeseen(error, update)
+        await in_transaction(
+            self.sessions,
+            lambda own: telegram_people.first_time(own, update.update_id),
         )
+        return None
+
+    async def _answer(self, bot: Bot, update: Update, turn: Turn) -> None:
+        """Send what there is to say; what was done stands, whatever becomes of it."""
+        try:
+            await self._finish(turn)
+            shown = await sending.answer(bot, update, turn)
+            if shown:
+                await in_transaction(self.sessions, lambda own: _note(own, turn, shown))
+        except Exception as error:  # noqa: BLE001 - it is committed already
+            _unforeseen(error, update)
 
     async def _finish(self, turn: Turn) -> None:
         """Do what may not be done inside a transaction, and add what it came to."""
@@ -101,23 +127,40 @@ class Edge(BaseMiddleware):
             turn.note = told(error)
 
     async def _picture(self, bot: Bot, update: Update, chat_id: int) -> Taken | None:
-        """Fetch and clean a picture before the transaction; only of people we know."""
-        sizes = update.message.photo if update.message else None
-        if not sizes:
+        """Fetch and clean a picture before the transaction, if it may lead anywhere."""
+        message = update.message
+        if message is None or not message.photo:
             return None
-        known = await in_transaction(
-            self.sessions, lambda own: telegram_people.person_of(own, chat_id)
-        )
-        if known is None:
+        answered = message.reply_to_message
+        number = answered.message_id if answered is not None else None
+        if not await in_transaction(
+            self.sessions,
+            lambda own: telegram_pictures.wanted(
+                own, chat_id, update.update_id, number
+            ),
+        ):
             return None
-        if (sizes[-1].file_size or 0) > get_settings().max_upload_bytes:
+        return await files.take(await _fetched(bot, message.photo[-1]), "photo.jpg")
+
+
+class _Bounded(io.BytesIO):
+    """Takes no more than a file may have, whatever size Telegram has told."""
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > get_settings().max_upload_bytes:
             raise TooLarge
-        target = io.BytesIO()
-        try:
-            await bot.download(sizes[-1], target)
-        except TelegramAPIError as error:
-            raise Unavailable from error
-        return await files.take(target.getvalue(), "photo.jpg")
+        return super().write(data)
+
+
+async def _fetched(bot: Bot, size: PhotoSize) -> bytes:
+    if (size.file_size or 0) > get_settings().max_upload_bytes:
+        raise TooLarge
+    target = _Bounded()
+    try:
+        await bot.download(size, target, timeout=LONGEST_DOWNLOAD)
+    except (TelegramAPIError, ClientError, TimeoutError) as error:
+        raise Unavailable from error
+    return target.getvalue()
 
 
 async def _note(
@@ -227,8 +270,10 @@ def _is_down(error: DomainError) -> bool:
     return isinstance(error, Unavailable) and cause is not None and is_outage(cause)
 
 
-def _unforeseen(error: Exception) -> DomainError:
+def _unforeseen(error: Exception, update: Update) -> DomainError:
     # The text of an exception may quote a row, so only its kind and place are kept.
     place = "".join(traceback.format_tb(error.__traceback__))
-    log.error(f"bot failed: {type(error).__name__}\n{place}")
+    log.error(
+        f"bot failed: {type(error).__name__}\n{place}", update_id=update.update_id
+    )
     return DomainError(gettext("It did not work. Please try again."))

@@ -30,7 +30,7 @@ from api.telegram.turn import Turn
 from services.gateways.telegram import LONGEST_TEXT
 from services.telegram_buttons import TelegramMessage
 
-LONGEST_NOTE, LONGEST_WAIT, TRIES = 200, 10, 3
+LONGEST_NOTE, LONGEST_WAIT, TRIES = 200, 1, 2
 log = structlog.get_logger(__name__)
 
 

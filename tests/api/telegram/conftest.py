@@ -15,6 +15,9 @@ from tests.telegram_server import Telegram, served_telegram, telegram
 
 __all__ = ["served_telegram", "telegram"]
 
+# Tests look at what came of an act, so they wait for it to be handled.
+PATIENCE = 30.0
+
 
 @pytest.fixture
 def set_up(telegram: Telegram, sessions: Sessions) -> Iterator[Telegram]:
@@ -26,5 +29,5 @@ def set_up(telegram: Telegram, sessions: Sessions) -> Iterator[Telegram]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def stage(set_up: Telegram, sessions: Sessions) -> AsyncIterator[Stage]:
     bot = making.make_bot(get_settings())
-    yield Stage(set_up, sessions, Poll(bot, making.make_dispatcher(sessions)))
+    yield Stage(set_up, sessions, Poll(bot, making.make_dispatcher(sessions), PATIENCE))
     await bot.session.close()

@@ -5,17 +5,20 @@ import logging
 from typing import Any
 
 import pytest
+from aiogram import Bot
 from aiogram.exceptions import TelegramRetryAfter
+from aiogram.types import PhotoSize
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
-from api.telegram import doctor, sending
+from api.telegram import doctor, edge, sending
 from api.telegram.turn import Turn
 from models import Notification, TelegramUpdate
 from models.booking import Status
 from models.notification import NotificationStatus
 from services import telegram_people
-from services.errors import NotFound, Unavailable
+from services.config import get_settings
+from services.errors import NotFound, TooLarge, Unavailable
 from services.logs import scrub
 from services.telegram_buttons import TelegramMessage
 from tests import factories
@@ -222,3 +225,94 @@ async def test_what_fails_after_the_commit_is_told(
     stage.poll.dispatcher.sub_routers[0].message.handlers[1].callback = menu
     await stage.said(phone, "/start")
     assert phone.texts[-1] == "Не найдено."
+
+
+async def test_a_picture_that_leads_nowhere_is_not_fetched(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient, phone = await stage.patient()
+    await stage.call(patient)
+    phone.photo()
+    await stage.heard()
+    assert not stage.telegram.calls("getFile")
+    await stage.content(patient)
+    phone.photo()
+    await stage.heard()
+    assert len(stage.telegram.calls("getFile")) == 1
+    # And it is bounded, whatever size is told.
+    monkeypatch.setattr(get_settings(), "max_upload_bytes", 100)
+    size = PhotoSize(file_id="x", file_unique_id="x", width=1, height=1)
+
+    async def download(_: Any, target: Any, **__: Any) -> None:
+        target.write(b"x" * 60)
+        target.write(b"x" * 60)
+
+    monkeypatch.setattr(Bot, "download", download)
+    with pytest.raises(TooLarge):
+        await edge._fetched(stage.poll.bot, size)
+    told = size.model_copy(update={"file_size": 101})
+    with pytest.raises(TooLarge):
+        await edge._fetched(stage.poll.bot, told)
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(Bot, "download", away)
+    with pytest.raises(Unavailable):
+        await edge._fetched(stage.poll.bot, size)
+
+
+async def test_a_refusal_that_fails_too_marks_the_update_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    phone, _ = await visit_in(stage, Status.ASSIGNED)
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Иванов, гепатит")
+
+    monkeypatch.setitem(doctor.AT_ONCE, "accept", broken)  # type: ignore[arg-type]
+    monkeypatch.setattr(edge, "_present", broken)
+    before = await seen(stage)
+    with caplog.at_level(logging.ERROR):
+        await stage.tapped(phone, "Принять")
+    assert await seen(stage) == before + 1
+    assert "гепатит" not in caplog.text
+    await stage.said(phone, "/visits")
+    assert "Ваши визиты:" in phone.texts[-1]
+
+
+async def test_a_refusal_during_an_outage_comes_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone, _ = await visit_in(stage, Status.ASSIGNED)
+
+    async def refused(*_: Any, **__: Any) -> None:
+        raise NotFound
+
+    async def down(*_: Any, **__: Any) -> None:
+        raise OperationalError("x", {}, ConnectionError())
+
+    monkeypatch.setitem(doctor.AT_ONCE, "accept", refused)  # type: ignore[arg-type]
+    before = await seen(stage)
+    with monkeypatch.context() as patch:
+        patch.setattr(edge, "_present", down)
+        phone.tap("Принять")
+        with pytest.raises(Unavailable):
+            await stage.heard()
+    assert await seen(stage) == before
+    await stage.heard()
+    assert await seen(stage) == before + 1
+
+
+async def test_an_answer_that_breaks_undoes_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone, booking = await visit_in(stage, Status.ASSIGNED)
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "answer", broken)
+        await stage.tapped(phone, "Принять")
+    assert (await stage.now(booking)).status is Status.ACCEPTED

@@ -297,7 +297,7 @@ async def test_what_is_no_picture_is_refused(
 ) -> None:
     booking, _, _, _, patients = await pair(stage)
 
-    async def download(_: Bot, file: object, target: BytesIO) -> None:
+    async def download(_: Bot, file: object, target: BytesIO, **__: object) -> None:
         target.write(b"\xff\xd8\xff\xe0 not a picture")
 
     monkeypatch.setattr(Bot, "download", download)

@@ -148,6 +148,7 @@ async def test_telegram_is_told_where_the_webhook_is(
     told = stage.telegram.calls("setWebhook")[-1]["fields"]
     assert told["url"] == "http://127.0.0.1:9/webhooks/telegram"
     assert told["secret_token"] == SECRET
+    assert int(told["max_connections"]) == registration.AT_ONCE
     commands = stage.telegram.calls("setMyCommands")
     assert [each["fields"].get("language_code", "") for each in commands] == [
         "",

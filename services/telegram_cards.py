@@ -160,7 +160,7 @@ def _about(visit: Visit) -> list[str]:
         return lines
     known = (
         (Lazy("Patient: {text}"), subject.name),
-        (Lazy("Phone: {text}"), subject.contact_phone or _phone(visit)),
+        (Lazy("Phone: {text}"), subject.contact_phone),
         (Lazy("Address: {text}"), _address(booking)),
         (Lazy("Notes: {text}"), booking.address_notes),
         (Lazy("Allergies: {text}"), subject.allergies),
@@ -169,10 +169,6 @@ def _about(visit: Visit) -> list[str]:
     lines += [_filled(name, text) for name, text in known if text]
     lines += [f"! {words.label(Flag(each))}" for each in booking.flags]
     return lines
-
-
-def _phone(visit: Visit) -> str | None:
-    return visit.patient.phone if visit.patient is not None else None
 
 
 def _address(booking: Booking) -> str:

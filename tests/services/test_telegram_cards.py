@@ -1,9 +1,10 @@
 """Cards show what the stage of the visit allows, and buttons that are legal now."""
 
 import pytest
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import Booking, Consent, User
+from models import Booking, Consent, DoctorState, PatientProfile, User
 from models.booking import Status, Verb, sources_of
 from models.booking_words import CancelReason, Flag
 from models.role_grant import Role
@@ -173,3 +174,47 @@ async def test_somebody_elses_card_is_not_found(session: AsyncSession) -> None:
     stranger = factories.as_patient(await factories.patient(session))
     with pytest.raises(NotFound):
         await telegram_cards.card(session, stranger, booking.id)
+
+
+async def test_whose_age_nobody_knows_has_none_on_the_card(
+    session: AsyncSession,
+) -> None:
+    booking, doctor, patient = await scene(session, Status.ASSIGNED)
+    query = select(PatientProfile).where(col(PatientProfile.user_id) == patient.id)
+    (await session.exec(query)).one().birth_date = None
+    await session.flush()
+    card = await telegram_cards.card(session, factories.as_doctor(doctor), booking.id)
+    assert "Возраст" not in card.text
+    assert booking.symptoms in card.text
+
+
+async def test_a_doctor_on_the_way_whose_place_is_not_known_has_no_minutes(
+    session: AsyncSession,
+) -> None:
+    booking, doctor, patient = await scene(session, Status.EN_ROUTE)
+    query = select(DoctorState).where(col(DoctorState.doctor_id) == doctor.id)
+    state = (await session.exec(query)).one()
+    state.latitude = state.longitude = state.position_at = None
+    await session.flush()
+    card = await telegram_cards.card(session, factories.as_patient(patient), booking.id)
+    assert booking.label in card.text
+    assert "мин" not in card.text
+
+
+async def test_a_card_does_not_repeat_the_minutes_that_were_told(
+    session: AsyncSession,
+) -> None:
+    booking, _, patient = await scene(session, Status.EN_ROUTE)
+    actor = factories.as_patient(patient)
+    whole = await telegram_cards.call_card(session, actor, booking.id)
+    rest = await telegram_cards.call_card(session, actor, booking.id, {"minutes"})
+    assert "мин" in whole.text
+    assert "мин" not in rest.text
+
+
+async def test_a_call_on_one_line_names_its_time_where_it_has_one(
+    session: AsyncSession,
+) -> None:
+    booking, _, _ = await scene(session, Status.ASSIGNED)
+    assert telegram_cards.line_of(booking, None).count("·") == 1
+    assert telegram_cards.line_of(booking, booking.created_at).count("·") == 2

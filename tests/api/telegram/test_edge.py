@@ -243,7 +243,7 @@ async def test_a_picture_that_leads_nowhere_is_not_fetched(
     monkeypatch.setattr(get_settings(), "max_upload_bytes", 100)
     size = PhotoSize(file_id="x", file_unique_id="x", width=1, height=1)
 
-    async def download(_: Any, target: Any, **__: Any) -> None:
+    async def download(_: Any, file: Any, target: Any, **__: Any) -> None:
         target.write(b"x" * 60)
         target.write(b"x" * 60)
 

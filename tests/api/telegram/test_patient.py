@@ -33,7 +33,8 @@ async def test_the_card_follows_the_call(stage: Stage) -> None:
     await stage.do(lambda own: visits.accept(own, actor, booking.id))
     await stage.do(lambda own: visits.depart(own, actor, booking.id))
     await stage.delivered()
-    assert "Врач в пути, примерно" in phone.texts[-1]
+    assert "в пути, около" in phone.texts[-1]
+    assert phone.texts[-1].count("мин") == 1
     assert phone.buttons() == ["Чат", "Отменить вызов"]
     await stage.do(lambda own: visits.start(own, actor, booking.id))
     await stage.do(lambda own: visits.complete(own, actor, booking.id, 20, "ОРВИ"))

@@ -374,7 +374,11 @@ def test_whatever_happens_the_books_are_right(database_url: str) -> None:
             await trial.rollback()
 
     async def opened() -> tuple[Any, Any, AsyncSession, Day]:
-        engine = create_async_engine(database_url, poolclass=NullPool)
+        # The queue has a schema of its own, as the application's connections know.
+        paths = {"options": "-c search_path=public,jobs -c timezone=UTC"}
+        engine = create_async_engine(
+            database_url, poolclass=NullPool, connect_args=paths
+        )
         connection = await engine.connect()
         await connection.begin()
         session = AsyncSession(

@@ -27,8 +27,8 @@ __all__ = ["served_telegram", "telegram"]
 KILLS = 100 if os.environ.get("TOT_PROVE") else 10
 CONVERGES_SECONDS = 90
 # At most twenty words in ten seconds are taken from one sender. What is typed while the
-# bot is dead comes to it at once, so the phones are slower.
-BREATH, ON_THE_PHONE = 0.55, 1.0
+# bot is dead comes to it at once: ten of a second each, and these five, are no more.
+BREATH, ON_THE_PHONE, UNDER_WAY = 0.55, 1.0, 5
 
 SAID = "SELECT text, count(*) FROM message WHERE kind = 'text' GROUP BY text"
 # A relay for each message to the other one in the call whom Telegram reaches.
@@ -52,6 +52,13 @@ SELECT n.status, l.chat_id, m.text FROM notification n
 WAITING = """
 SELECT count(*) FROM notification WHERE kind = 'chat_message' AND status = 'queued'
    AND next_try_at < app_now()
+"""
+LATE = """
+SELECT n.status, n.attempts, n.last_error, app_now() - n.next_try_at,
+       (SELECT json_agg(json_build_array(j.status, j.attempts))
+          FROM jobs.procrastinate_jobs j
+         WHERE j.args ->> 'notification_id' = CAST(n.id AS text))
+  FROM notification n WHERE n.kind = 'chat_message' AND n.status = 'queued'
 """
 
 
@@ -116,22 +123,46 @@ class OverRest(Writer):
 class OnThePhone(Writer):
     """Types a message; Telegram keeps it until the bot has taken it."""
 
+    house: House = field(kw_only=True)
     phone: Phone = field(kw_only=True)
     breath = ON_THE_PHONE
 
     def say(self, text: str, number: int) -> bool:
+        if len(self.said) - self._arrived() >= UNDER_WAY:
+            return False
         self.phone.say(text)
         return True
 
+    def _arrived(self) -> int:
+        query = f"SELECT count(*) FROM message WHERE text LIKE '{self.name} %'"
+        return int(self.house.ask(query)[0][0])
 
-def live_through(house: House, people: People) -> list[Writer]:
+
+@dataclass
+class Screens:
+    """All that the phones have ever shown; they keep the last few hundred alone."""
+
+    phones: tuple[Phone, ...]
+    seen: dict[int, set[str]] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Remember what is on the screens."""
+        for phone in self.phones:
+            self.seen.setdefault(phone.chat_id, set()).update(phone.texts)
+
+    def show(self, chat_id: int, text: str) -> bool:
+        """Tell whether somebody else's words stood on this phone."""
+        return any(each.endswith(f":\n{text}") for each in self.seen[chat_id])
+
+
+def live_through(house: House, people: People, screens: Screens) -> list[Writer]:
     """Let everybody write while one process after another is killed."""
     over = threading.Event()
     writers: list[Writer] = [
         OverRest("приложение", over, house=house, people=people),
-        OnThePhone("врач", over, phone=people.doctor),
-        OnThePhone("пациентка", over, phone=people.patient),
-        OnThePhone("её врач", over, phone=people.her_doctor),
+        OnThePhone("врач", over, house=house, phone=people.doctor),
+        OnThePhone("пациентка", over, house=house, phone=people.patient),
+        OnThePhone("её врач", over, house=house, phone=people.her_doctor),
     ]
     threads = [threading.Thread(target=each.live, daemon=True) for each in writers]
     chance = random.Random(2026)
@@ -143,6 +174,7 @@ def live_through(house: House, people: People) -> list[Writer]:
             time.sleep(chance.uniform(0.1, 1.5))
             victim.stop()
             victim.start()
+            screens.look()
         time.sleep(1)
     finally:
         over.set()
@@ -161,7 +193,14 @@ def converge(house: House, writers: list[Writer]) -> float:
             return time.monotonic() - began
         time.sleep(0.5)
     missing = wanted - {text for text, _ in house.ask(SAID)}
-    pytest.fail(f"not arrived: {sorted(missing)}, waiting: {house.ask(WAITING)}")
+    told = [
+        text
+        for each in writers
+        if isinstance(each, OnThePhone)
+        for text in each.phone.texts
+        if text.startswith("Слишком")
+    ]
+    pytest.fail(f"missing {sorted(missing)}, refused {told}, {house.ask(LATE)}")
 
 
 @pytest.mark.race
@@ -170,7 +209,8 @@ def test_killed_processes_neither_lose_nor_double_a_word(
     house: House, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     people = asyncio.run(settled(house, settings))
-    writers = live_through(house, people)
+    screens = Screens((people.doctor, people.patient, people.her_doctor))
+    writers = live_through(house, people, screens)
     seconds = converge(house, writers)
     assert [each.errors for each in writers if isinstance(each, OverRest)] == [[]]
     assert all(len(each.said) > KILLS // 4 for each in writers)
@@ -179,15 +219,12 @@ def test_killed_processes_neither_lose_nor_double_a_word(
     # Each is relayed once, and either arrived or stands in the list.
     assert house.ask(UNRELAYED) == []
     states: Counter[str] = Counter()
-    shown = {
-        phone.chat_id: "\n".join(phone.texts)
-        for phone in (people.doctor, people.patient, people.her_doctor)
-    }
+    screens.look()
     for status, chat_id, text in house.ask(RELAYS):
         states[status] += 1
         assert status in {"delivered", "queued", "dead"}, (status, text)
         if status == "delivered":
-            assert f":\n{text}" in shown[chat_id]
+            assert screens.show(chat_id, text), (chat_id, text)
     assert states["delivered"] > states["queued"] + states["dead"]
     # Telegram repeats what nobody confirmed; each update was handled once.
     doubled = "SELECT update_id FROM telegram_update GROUP BY 1 HAVING count(*) > 1"

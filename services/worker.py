@@ -29,6 +29,7 @@ from services import (
     sla_watch,
     sms_states,
     telegram_cleanup,
+    telegram_cleanup,
     webhook_handling,
 )
 from services.config import Settings
@@ -60,6 +61,7 @@ DEFINED_IN = (
     shop_check,
     sla_watch,
     sms_states,
+    telegram_cleanup,
     telegram_cleanup,
     webhook_handling,
 )

@@ -29,7 +29,6 @@ from services import (
     sla_watch,
     sms_states,
     telegram_cleanup,
-    telegram_cleanup,
     webhook_handling,
 )
 from services.config import Settings
@@ -61,7 +60,6 @@ DEFINED_IN = (
     shop_check,
     sla_watch,
     sms_states,
-    telegram_cleanup,
     telegram_cleanup,
     webhook_handling,
 )

@@ -85,9 +85,13 @@ async def tell(
         Whom.DOCTOR: doctor_id,
         Whom.BEFORE: _id(data.get("from_doctor_id")),
     }
-    for loser in {people[whom] for whom in LOSES.get(verb, ())} - {kept}:
-        if loser is not None:
-            await telegram_shown.visit_lost(session, booking.id, loser)
+    losers = {
+        user_id
+        for whom in LOSES.get(verb, ())
+        if (user_id := people[whom]) is not None and user_id != kept
+    }
+    for loser in losers:
+        await telegram_shown.visit_lost(session, booking.id, loser)
     told = [
         (kind, user_id)
         for kind, whom in TOLD.get(verb, ())

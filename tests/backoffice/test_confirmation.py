@@ -25,6 +25,7 @@ WHY = "новая «смена» <b>"
 FRESH = {
     "/users/{pk}/grant": Role.ADMIN,
     "/users/{pk}/revoke": Role.ADMIN,
+    "/users/{pk}/senior": Role.ADMIN,
     "/users/{pk}/password": Role.ADMIN,
     "/users/{pk}/unblock": Role.ADMIN,
     "/doctors/{pk}/unblock": Role.CURATOR,

@@ -32,12 +32,11 @@ from services import (
     chat_rooms,
     chat_tickets,
     file_names,
-    files,
     rate_limits,
 )
 from services.actor import Actor
 from services.callers import Caller
-from services.edges import in_transaction, transaction
+from services.edges import transaction
 from services.errors import Forbidden
 from services.files import Taken
 from services.i18n import gettext
@@ -47,7 +46,6 @@ PREFIX = "/v1/bookings/{booking_id}"
 # Where a body may be as large as a picture.
 LARGER = r"/v1/bookings/[^/]+/messages"
 router = make_router(PREFIX, "Chat")
-_TAKEN = "tot.taken"
 PICTURES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
@@ -96,10 +94,7 @@ Talker = Annotated[Actor, Depends(participant)]
 async def cleaned_picture(
     request: Request, booking_id: uuid.UUID, credentials: Credentials
 ) -> tuple[PictureBody, Taken] | None:
-    """Check who asks, then open the picture while no transaction waits for it.
-
-    An attempt that starts anew after a lost race goes on with the file it has.
-    """
+    """Check who asks, then open the picture while no transaction waits for it."""
     if not uploads.is_multipart(request):
         return None
     sessions = request.app.state.sessions
@@ -107,27 +102,7 @@ async def cleaned_picture(
         caller = await current_caller(request, own, credentials)
         actor = await _participant(own, caller, booking_id)
         await chat_rooms.enter(own, actor, booking_id)
-    kept: tuple[PictureBody, Taken] | None = request.scope.get(_TAKEN)
-    if kept is None:
-        await in_transaction(
-            sessions, lambda own: rate_limits.upload(own, caller.user_id)
-        )
-        body, parts = await _parts(request)
-        kept = body, await files.take(parts.give(), parts.file_name)
-        request.scope[_TAKEN] = kept
-    return kept
-
-
-async def _parts(request: Request) -> tuple[PictureBody, uploads.Parts]:
-    parts = await uploads.parts(request)
-    if parts.file_field != "file":
-        raise wrong("file")
-    # A form cannot say null: a field left empty was not filled in.
-    filled = {name: value for name, value in parts.fields.items() if value}
-    try:
-        return PictureBody.model_validate(filled), parts
-    except ValidationError as error:
-        raise malformed(error) from None
+    return await uploads.cleaned(request, caller.user_id, PictureBody)
 
 
 async def _words(request: Request) -> MessageBody:

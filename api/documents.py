@@ -4,24 +4,20 @@ import uuid
 from typing import Annotated, Any
 
 from fastapi import Depends
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import uploads
 from api.deps import Credentials, CurrentUser, SessionDep, current_caller
-from api.field_errors import malformed
 from api.problems import problems
 from api.routing import router as make_router
 from api.schemas.documents import UPLOAD_FORM, DocumentAnswer, DocumentBody
-from services import documents, file_names, files, rate_limits
-from services.edges import in_transaction, transaction
+from services import documents, file_names
+from services.edges import transaction
 from services.files import Taken
-from services.inputs import wrong
 
 PREFIX = "/v1/me/doctor-application/documents"
 router = make_router(PREFIX, "Doctor application")
-_TAKEN = "tot.taken"
 FILES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
@@ -35,36 +31,13 @@ FILES: dict[int | str, dict[str, Any]] = {
 async def cleaned_upload(
     request: Request, credentials: Credentials
 ) -> tuple[DocumentBody, Taken]:
-    """Check who asks, then open the file while no transaction waits for it.
-
-    An attempt that starts anew after a lost race goes on with the file it has.
-    """
+    """Check who asks, then open the file while no transaction waits for it."""
     sessions = request.app.state.sessions
     async with transaction(sessions) as own:
         caller = await current_caller(request, own, credentials)
         await documents.demand_open(own, caller.actor, caller.user_id)
         await documents.demand_room(own, caller.user_id)
-    kept: tuple[DocumentBody, Taken] | None = request.scope.get(_TAKEN)
-    if kept is None:
-        await in_transaction(
-            sessions, lambda own: rate_limits.upload(own, caller.user_id)
-        )
-        body, parts = await _checked(request)
-        kept = body, await files.take(parts.give(), parts.file_name)
-        request.scope[_TAKEN] = kept
-    return kept
-
-
-async def _checked(request: Request) -> tuple[DocumentBody, uploads.Parts]:
-    parts = await uploads.parts(request)
-    if parts.file_field != "file":
-        raise wrong("file")
-    try:
-        # A form cannot say null: a field left empty was not filled in.
-        filled = {name: value for name, value in parts.fields.items() if value}
-        return DocumentBody.model_validate(filled), parts
-    except ValidationError as error:
-        raise malformed(error) from None
+    return await uploads.cleaned(request, caller.user_id, DocumentBody)
 
 
 Upload = Annotated[tuple[DocumentBody, Taken], Depends(cleaned_upload)]

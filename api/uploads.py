@@ -1,20 +1,29 @@
 """Bodies in parts: read once, bounded, and told apart from their boundary."""
 
 import hashlib
+import uuid
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from api.field_errors import malformed
+from services import files, rate_limits
+from services.edges import in_transaction
+from services.files import Taken
 from services.i18n import gettext
 from services.inputs import wrong
+
+Body = TypeVar("Body", bound=BaseModel)
 
 # What the parts around a file may take; the door adds it to the file's own limit.
 AROUND = 16_384
 MOST_FIELDS = 10
 _KEPT = "tot.parts"
+_TAKEN = "tot.taken"
 
 
 @dataclass
@@ -77,3 +86,32 @@ async def _read(request: Request) -> Parts:
 async def fingerprint(request: Request) -> bytes:
     """Condense what the parts say; equal for any boundary around them."""
     return (await parts(request)).fingerprint
+
+
+async def cleaned(
+    request: Request, user_id: uuid.UUID, form: type[Body]
+) -> tuple[Body, Taken]:
+    """Read a form with its file and open the file, counted, outside any transaction.
+
+    An attempt that starts anew after a lost race goes on with the file it has.
+    """
+    kept: tuple[Body, Taken] | None = request.scope.get(_TAKEN)
+    if kept is None:
+        sessions = request.app.state.sessions
+        await in_transaction(sessions, lambda own: rate_limits.upload(own, user_id))
+        body, found = await _filled(request, form)
+        kept = body, await files.take(found.give(), found.file_name)
+        request.scope[_TAKEN] = kept
+    return kept
+
+
+async def _filled(request: Request, form: type[Body]) -> tuple[Body, Parts]:
+    found = await parts(request)
+    if found.file_field != "file":
+        raise wrong("file")
+    # A form cannot say null: a field left empty was not filled in.
+    filled = {name: value for name, value in found.fields.items() if value}
+    try:
+        return form.model_validate(filled), found
+    except ValidationError as error:
+        raise malformed(error) from None

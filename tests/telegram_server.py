@@ -9,11 +9,8 @@
 The bot under test is given `telegram.api_url` and `telegram.token`.
 """
 
-import asyncio
 import base64
 import io
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +19,11 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from PIL import Image
 
 from sandbox.telegram.app import application
 from sandbox.telegram.config import Config
-from sandbox.yookassa.connections import Breakable
+from tests.threaded import in_a_thread
 
 PATIENCE = 10.0
 # Kept open: making a client costs ten times as much as asking.
@@ -229,27 +225,8 @@ class Telegram:
 def telegram_server(**config: Any) -> Iterator[Telegram]:
     """Serve the stand-in in a thread; `config` are fields of its Config."""
     told = Config(**({"speed": 20.0} | config))
-    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application(told),
-                log_config=None,
-                http=Breakable,
-                loop="asyncio",
-                timeout_graceful_shutdown=1,
-            )
-        )
-        serve = lambda: asyncio.run(server.serve(sockets=[listener]))  # noqa: E731
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}/telegram"
-        try:
-            yield Telegram(address, told.token, told.name)
-        finally:
-            server.should_exit = True
-            thread.join(10)
+    with in_a_thread(application(told)) as address:
+        yield Telegram(f"{address}/telegram", told.token, told.name)
 
 
 @pytest.fixture(scope="session")

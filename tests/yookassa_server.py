@@ -8,13 +8,11 @@ In a thread by default; `yookassa_process` runs it in a process of its own, whic
 be killed and started anew on the same state.
 """
 
-import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from sandbox.yookassa.app import application
 from sandbox.yookassa.config import Config
-from sandbox.yookassa.connections import Breakable
+from tests.threaded import in_a_thread
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "token-of-tests"
@@ -140,28 +137,8 @@ def yookassa(**config: Any) -> Iterator[YooKassa]:
     Receipts are not demanded unless `fiscalization=True` is given.
     """
     told = Config(**({"token": TOKEN, "fiscalization": False} | config))
-    # asyncio turns off Nagle's pauses of 40 ms only where TCP is named.
-    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application(told),
-                log_config=None,
-                http=Breakable,
-                loop="asyncio",
-                timeout_graceful_shutdown=1,
-            )
-        )
-        serve = lambda: asyncio.run(server.serve(sockets=[listener]))  # noqa: E731
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}/yookassa"
-        try:
-            yield YooKassa(address, told.shop, told.key, told.token)
-        finally:
-            server.should_exit = True
-            thread.join(10)
+    with in_a_thread(application(told)) as address:
+        yield YooKassa(f"{address}/yookassa", told.shop, told.key, told.token)
 
 
 @dataclass

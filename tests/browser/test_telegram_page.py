@@ -63,6 +63,18 @@ async def test_two_phones_talk_to_the_bot(page: Page, telegram: Telegram) -> Non
     assert kinds == ["message", "callback_query", "message", "message"]
 
 
+async def test_phones_that_nobody_chose_are_not_empty(
+    page: Page, telegram: Telegram
+) -> None:
+    for chat_id in (DOCTOR, PATIENT):
+        telegram.phone(chat_id)
+        for _ in range(30):
+            send(telegram, chat_id, f"Здесь {chat_id}")
+    await page.goto(telegram.page_url)
+    for chat_id in (DOCTOR, PATIENT):
+        await expect(page.get_by_text(f"Здесь {chat_id}").first).to_be_visible()
+
+
 async def test_faults_are_switched_on_the_page(page: Page, telegram: Telegram) -> None:
     telegram.phone(DOCTOR, name="Доктор")
     await page.goto(telegram.page_url)

@@ -205,8 +205,11 @@ const ask = async (version, wait) => {
   return answer.json();
 };
 const look = async () => {
+  const asked = shown.join();
   seen = await ask(-1, 0);
   draw();
+  // The phones to show were chosen just now, and only those asked for bring their messages.
+  if (asked !== shown.join()) await look();
 };
 const watch = async () => {
   for (;;) {

@@ -8,6 +8,7 @@ knows when it is given a file.
 """
 
 import argparse
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import escape
@@ -82,6 +83,18 @@ class Outside:
         )
 
 
+class Server(uvicorn.Server):
+    """Answers those who wait for news first, or they would be cut off at the end."""
+
+    def __init__(self, config: uvicorn.Config, outside: Outside) -> None:
+        super().__init__(config)
+        self.outside = outside
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.outside.telegram.close()
+        await super().shutdown(sockets)
+
+
 def _article(message: Message) -> str:
     parts = [f"<small>{escape(message.to)} · {message.at[11:19]} UTC</small>"]
     if message.subject:
@@ -101,7 +114,7 @@ def main() -> None:
     letters = mail_server(outside.mail, wanted.smtp_port)
     letters.start()
     try:
-        uvicorn.run(
+        config = uvicorn.Config(
             outside.application(),
             host="127.0.0.1",
             port=wanted.port,
@@ -109,6 +122,7 @@ def main() -> None:
             http=Breakable,
             timeout_graceful_shutdown=2,
         )
+        Server(config, outside).run()
     finally:
         letters.stop()
 

@@ -57,6 +57,11 @@ class Telegram:
         ]
         return Mount("/telegram", routes=routes)
 
+    def close(self) -> None:
+        """Answer whoever waits for news, so that the server can end at once."""
+        self.town.changes.close()
+        self.town.updates.changes.close()
+
     @asynccontextmanager
     async def living(self) -> AsyncIterator[None]:
         """Deliver to the webhook while the server runs."""

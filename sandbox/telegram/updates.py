@@ -14,7 +14,7 @@ class Changes:
     """A number that grows with every change, and somebody who waits for it."""
 
     def __init__(self) -> None:
-        self.version = 0
+        self.version, self.closed = 0, False
         self._next = asyncio.Event()
 
     def note(self) -> None:
@@ -22,11 +22,16 @@ class Changes:
         self._next.set()
         self._next = asyncio.Event()
 
+    def close(self) -> None:
+        """Let nobody wait any longer: the server is about to end."""
+        self.closed = True
+        self.note()
+
     async def after(self, version: int, seconds: float) -> bool:
         """Wait until the number is above `version`; False when time is up."""
         try:
             async with asyncio.timeout(seconds):
-                while self.version <= version:
+                while self.version <= version and not self.closed:
                     await self._next.wait()
         except TimeoutError:
             return False
@@ -75,7 +80,9 @@ class Updates:
         seen = self.changes.version
         loop = asyncio.get_running_loop()
         ends = loop.time() + min(seconds, LONGEST_POLL)
-        while not self.pending and (left := ends - loop.time()) > 0:
+        while not (self.pending or self.changes.closed):
+            if (left := ends - loop.time()) <= 0:
+                break
             await self.changes.after(seen, left)
             seen = self.changes.version
             if own != self._poller:

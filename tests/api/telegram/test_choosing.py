@@ -8,8 +8,7 @@ from services.telegram_menus import SEND_TO
 from tests import factories
 from tests.api.telegram.stage import Stage
 from tests.api.telegram.test_declining import aged
-from tests.api.telegram.test_doctor import dialogs, later, lose
-from tests.api.telegram.test_talk import pair, said_in, write
+from tests.api.telegram.visiting import dialogs, later, lose, pair, said_in, write
 from tests.telegram_server import Phone
 
 

@@ -12,7 +12,7 @@ from services import bookings, telegram_buttons, visits
 from services.config import get_settings
 from tests import factories
 from tests.api.telegram.stage import Stage
-from tests.api.telegram.test_doctor import dialogs, lose, touched, visit_in
+from tests.api.telegram.visiting import dialogs, lose, touched, visit_in
 from tests.telegram_server import Phone
 
 

@@ -9,8 +9,15 @@ from models.booking import Status
 from models.role_grant import Role
 from services import telegram_cleanup
 from tests.api.telegram.stage import Stage
-from tests.api.telegram.test_doctor import dialogs, history, lose, touched, visit_in
-from tests.api.telegram.test_talk import said_in, write
+from tests.api.telegram.visiting import (
+    dialogs,
+    history,
+    lose,
+    said_in,
+    touched,
+    visit_in,
+    write,
+)
 from tests.telegram_server import Phone
 
 LATE = "Прошло слишком много времени, ничего не сделано. Начните заново."

@@ -1,38 +1,23 @@
 """A doctor's whole visit from Telegram, and every way it may go."""
 
-from collections.abc import Sequence
-from datetime import timedelta
-
 import pytest
 from sqlmodel import col, select
 
-from models import Booking, BookingEvent, DoctorState, TelegramDialog
+from models import DoctorState
 from models.booking import Status
 from models.role_grant import Role
-from services import assignments, bookings, clock, telegram_buttons
-from services.clock import of_outside
+from services import telegram_buttons
 from tests import factories
 from tests.api.telegram.stage import Stage
-from tests.telegram_server import Phone
-
-
-async def dialogs(stage: Stage) -> list[tuple[str, str]]:
-    rows = await stage.do(lambda own: own.exec(select(TelegramDialog)))
-    return [(each.kind, each.step) for each in rows.all()]
-
-
-async def visit_in(
-    stage: Stage, status: Status, *, content: bool = True
-) -> tuple[Phone, Booking]:
-    """A doctor's phone with the card of a visit in this status on it."""
-    doctor, phone = await stage.doctor()
-    patient = await stage.do(factories.patient)
-    if content:
-        await stage.content(patient)
-    booking = await stage.call(patient, doctor, status)
-    await stage.said(phone, "/visits")
-    await stage.tapped(phone, booking.label)
-    return phone, booking
+from tests.api.telegram.visiting import (
+    dialogs,
+    history,
+    later,
+    lose,
+    stamps,
+    touched,
+    visit_in,
+)
 
 
 async def test_a_whole_visit(stage: Stage) -> None:
@@ -295,37 +280,3 @@ async def test_the_bot_speaks_the_persons_language(stage: Stage) -> None:
     _, phone = await stage.doctor(locale="en")
     await stage.said(phone, "/visits")
     assert phone.texts[-1] == "You have no visits."
-
-
-async def history(own, booking: Booking) -> Sequence[BookingEvent]:  # type: ignore[no-untyped-def]
-    query = select(BookingEvent).where(col(BookingEvent.booking_id) == booking.id)
-    return (await own.exec(query.order_by(col(BookingEvent.version)))).all()
-
-
-async def lose(stage: Stage, booking: Booking) -> None:
-    async def work(own):  # type: ignore[no-untyped-def]
-        staff = factories.as_staff(await factories.dispatcher(own))
-        await assignments.unassign(own, staff, booking.id, None, "Другой ближе")
-
-    await stage.do(work)
-
-
-async def touched(own, booking: Booking) -> None:  # type: ignore[no-untyped-def]
-    staff = factories.as_staff(await factories.dispatcher(own))
-    await bookings.join(own, staff, booking.id, "Звонили ещё раз")
-
-
-async def later(own, patient, doctor, at: int) -> Booking:  # type: ignore[no-untyped-def]
-    staff = factories.as_staff(await factories.dispatcher(own))
-    made = await factories.booking(own, patient)
-    start = await clock.now(own) + timedelta(hours=3 * at + 1)
-    return await assignments.assign(
-        own, staff, made.id, doctor.id, made.version, planned_start=start
-    )
-
-
-async def stamps(own) -> list[float]:  # type: ignore[no-untyped-def]
-    now = await clock.now(own)
-    then = await of_outside(own, now - timedelta(minutes=1))
-    ahead = await of_outside(own, now + timedelta(hours=1))
-    return [then.timestamp(), ahead.timestamp()]

@@ -5,25 +5,22 @@ import logging
 from typing import Any
 
 import pytest
-from aiogram import Bot
-from aiogram.exceptions import TelegramRetryAfter
-from aiogram.types import PhotoSize
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from api.telegram import doctor, edge, sending
 from api.telegram.turn import Turn
-from models import Notification, TelegramUpdate
+from models import TelegramUpdate
 from models.booking import Status
-from models.notification import NotificationStatus
 from services import telegram_people
-from services.config import get_settings
-from services.errors import NotFound, TooLarge, Unavailable
+from services.errors import NotFound, Unavailable
 from services.logs import scrub
 from services.telegram_buttons import TelegramMessage
-from tests import factories
 from tests.api.telegram.stage import Stage
-from tests.api.telegram.test_doctor import history, visit_in
+from tests.api.telegram.visiting import (
+    history,
+    visit_in,
+)
 
 
 async def seen(stage: Stage) -> int:
@@ -85,67 +82,6 @@ async def test_an_outage_leaves_the_update_for_later(
     assert (await stage.now(booking)).status is Status.ASSIGNED
     await stage.heard()
     assert (await stage.now(booking)).status is Status.ACCEPTED
-
-
-async def test_a_short_flood_wait_is_waited_for(stage: Stage) -> None:
-    _, phone = await stage.doctor()
-    stage.telegram.flood(101, seconds=1)
-    await stage.said(phone, "/visits")
-    assert phone.texts[-1] == "У вас нет визитов."
-
-
-async def test_a_long_flood_wait_or_an_endless_one_loses_the_answer_only(
-    stage: Stage,
-) -> None:
-    _, phone = await stage.doctor(on_duty=False)
-    await stage.said(phone, "/menu")
-    stage.telegram.flood(101, seconds=3600)
-    await stage.tapped(phone, "Выйти на линию")
-    stage.telegram.clear_faults()
-
-    async def again() -> None:
-        raise TelegramRetryAfter(method=None, message="", retry_after=0)  # type: ignore[arg-type]
-
-    await sending._try(again)
-    await stage.said(phone, "/menu")
-    assert "Вы на линии" in phone.texts[-1]
-
-
-async def test_a_person_who_blocked_the_bot_is_no_error(stage: Stage) -> None:
-    _, phone = await stage.doctor()
-    phone.say("/visits")
-    phone.block()
-    await stage.heard()
-    phone.unblock()
-    await stage.said(phone, "/visits")
-    assert phone.texts[-1] == "У вас нет визитов."
-
-
-async def test_an_answer_that_telegram_does_not_take_is_noted(stage: Stage) -> None:
-    _, phone = await stage.doctor()
-    phone.say("/visits")
-    updates = await stage.poll.bot.get_updates(timeout=0)
-    stage.telegram.outage(times=1)
-    await stage.poll.dispatcher.feed_update(stage.poll.bot, updates[-1])
-    await stage.said(phone, "/visits")
-    assert phone.texts[-1] == "У вас нет визитов."
-
-
-async def test_a_blocked_notification_falls_back_and_unlinks_nobody(
-    stage: Stage,
-) -> None:
-    user, phone = await stage.doctor()
-    patient = await stage.do(factories.patient)
-    phone.block()
-    await stage.call(patient, user)
-    await stage.delivered()
-    rows = await stage.do(lambda own: own.exec(select(Notification)))
-    mine = [each for each in rows if each.user_id == user.id]
-    assert NotificationStatus.REPLACED in {each.status for each in mine}
-    assert {"sms", "email"} & {each.channel.value for each in mine}
-    phone.unblock()
-    await stage.said(phone, "/visits")
-    assert "Ваши визиты:" in phone.texts[-1]
 
 
 async def test_an_unknown_kind_of_news_is_nobodys(stage: Stage) -> None:
@@ -225,41 +161,6 @@ async def test_what_fails_after_the_commit_is_told(
     stage.poll.dispatcher.sub_routers[0].message.handlers[1].callback = menu
     await stage.said(phone, "/start")
     assert phone.texts[-1] == "Не найдено."
-
-
-async def test_a_picture_that_leads_nowhere_is_not_fetched(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    patient, phone = await stage.patient()
-    await stage.call(patient)
-    phone.photo()
-    await stage.heard()
-    assert not stage.telegram.calls("getFile")
-    await stage.content(patient)
-    phone.photo()
-    await stage.heard()
-    assert len(stage.telegram.calls("getFile")) == 1
-    # And it is bounded, whatever size is told.
-    monkeypatch.setattr(get_settings(), "max_upload_bytes", 100)
-    size = PhotoSize(file_id="x", file_unique_id="x", width=1, height=1)
-
-    async def download(_: Any, file: Any, target: Any, **__: Any) -> None:
-        target.write(b"x" * 60)
-        target.write(b"x" * 60)
-
-    monkeypatch.setattr(Bot, "download", download)
-    with pytest.raises(TooLarge):
-        await edge._fetched(stage.poll.bot, size)
-    told = size.model_copy(update={"file_size": 101})
-    with pytest.raises(TooLarge):
-        await edge._fetched(stage.poll.bot, told)
-
-    async def away(*_: Any, **__: Any) -> None:
-        raise TimeoutError
-
-    monkeypatch.setattr(Bot, "download", away)
-    with pytest.raises(Unavailable):
-        await edge._fetched(stage.poll.bot, size)
 
 
 async def test_a_refusal_that_fails_too_marks_the_update_all_the_same(

@@ -11,7 +11,7 @@ from models.booking import Status
 from services.config import get_settings
 from services.telegram_buttons import data
 from tests.api.telegram.stage import Stage
-from tests.api.telegram.test_doctor import visit_in
+from tests.api.telegram.visiting import visit_in
 
 
 async def run_for(stage: Stage, work: object) -> None:

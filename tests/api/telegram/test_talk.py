@@ -1,52 +1,27 @@
 """Messages both ways between a call's conversation and the phones."""
 
 from datetime import timedelta
-from io import BytesIO
 
 import pytest
-from aiogram import Bot
 from sqlalchemy import text as sql
 from sqlmodel import col, select
 
-from models import Booking, Message, Notification, User
+from models import Notification
 from models.booking import Status
 from models.booking_words import CancelReason
 from models.notification import NotificationStatus
 from models.role_grant import Role
 from services import bookings, chat, clock
-from services.actor import Actor, Via
-from services.config import get_settings
 from tests import factories
 from tests.api.telegram.stage import Stage
-from tests.api.telegram.test_doctor import dialogs, later, lose
-from tests.telegram_server import Phone
-
-
-async def pair(
-    stage: Stage, status: Status = Status.ACCEPTED, *, content: bool = True
-) -> tuple[Booking, User, Phone, User, Phone]:
-    """A call, its doctor and its patient with their phones."""
-    doctor, doctors = await stage.doctor(101)
-    patient, patients = await stage.patient(202)
-    if content:
-        await stage.content(patient)
-    booking = await stage.call(patient, doctor, status)
-    return booking, doctor, doctors, patient, patients
-
-
-async def said_in(stage: Stage, booking: Booking) -> list[Message]:
-    query = select(Message).where(
-        col(Message.booking_id) == booking.id, col(Message.sender_id).is_not(None)
-    )
-    rows = await stage.do(lambda own: own.exec(query.order_by(col(Message.seq))))
-    return list(rows.all())
-
-
-async def write(
-    stage: Stage, user: User, role: Role, booking: Booking, text: str
-) -> None:
-    actor = Actor(user.id, role, Via.API)
-    await stage.do(lambda own: chat.send(own, actor, booking.id, text))
+from tests.api.telegram.visiting import (
+    dialogs,
+    later,
+    lose,
+    pair,
+    said_in,
+    write,
+)
 
 
 async def test_a_conversation_between_two_phones(stage: Stage) -> None:
@@ -289,45 +264,6 @@ async def test_a_foul_text_is_refused(stage: Stage) -> None:
     booking, _, _, _, patients = await pair(stage)
     await stage.said(patients, "a\u202eb")
     assert patients.texts[-1] == "Этот текст нельзя принять."
-    assert await said_in(stage, booking) == []
-
-
-async def test_what_is_no_picture_is_refused(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    booking, _, _, _, patients = await pair(stage)
-
-    async def download(_: Bot, file: object, target: BytesIO, **__: object) -> None:
-        target.write(b"\xff\xd8\xff\xe0 not a picture")
-
-    monkeypatch.setattr(Bot, "download", download)
-    patients.photo()
-    await stage.heard()
-    assert patients.texts[-1] == "Файл повреждён или не полон."
-    assert await said_in(stage, booking) == []
-
-
-async def test_a_picture_that_is_too_large_is_not_fetched(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    booking, _, _, _, patients = await pair(stage)
-    monkeypatch.setattr(get_settings(), "max_upload_bytes", 10)
-    patients.photo()
-    await stage.heard()
-    assert "слишком" in patients.texts[-1].lower()
-    assert await said_in(stage, booking) == []
-    assert stage.telegram.calls("getFile") == []
-
-
-async def test_a_picture_that_cannot_be_fetched_is_to_be_sent_again(
-    stage: Stage,
-) -> None:
-    booking, _, _, _, patients = await pair(stage)
-    patients.photo()
-    updates = await stage.poll.bot.get_updates(timeout=0)
-    stage.telegram.outage(times=1)
-    await stage.poll.dispatcher.feed_update(stage.poll.bot, updates[-1])
-    assert "недоступен" in patients.texts[-1]
     assert await said_in(stage, booking) == []
 
 

@@ -13,7 +13,7 @@ export class Outbox {
   open(call) {
     this.call = call
     const known = new Set(this.items.map(each => each.id))
-    for (const each of unsentOf(call)) if (!known.has(each.id)) this.items.push({ ...each, call, why: each.picture_name ? "picture" : each.why })
+    for (const each of unsentOf(call)) if (!known.has(each.id)) this.items.push({ ...each, call, old: true, why: each.picture_name ? "picture" : each.why })
     this.draw()
     this.flush(call)
   }
@@ -72,12 +72,13 @@ export class Outbox {
     if (item.lost) for (const each of this.items) if (each.call === item.call && !each.why && !each.done) Object.assign(each, { lost: true, why: item.why })
   }
   // The link is back: what no answer came to goes out, in whichever call it was said.
+  // What failed on an earlier page may be stale, so its author decides.
   restored() {
-    for (const each of this.items) if (each.lost && each.why === "no_answer") each.why = each.lost = undefined
+    for (const each of this.items) if (each.lost && !each.old && each.why === "no_answer") each.why = each.lost = undefined
     for (const call of new Set(this.items.map(each => each.call))) this.flush(call)
   }
   retry() {
-    for (const each of this.here) if (each.why !== "picture") each.why = each.lost = undefined
+    for (const each of this.here) if (each.why !== "picture") each.why = each.lost = each.old = undefined
     this.draw()
     this.flush(this.call)
   }

@@ -30,7 +30,9 @@ Event = tuple[str, Any]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def address(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+async def address(
+    app: FastAPI, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[str]:
     monkeypatch.setattr(feed, "BEAT_SECONDS", 0.1)
     monkeypatch.setattr(feed, "SESSIONS_EVERY", 2)
     monkeypatch.setattr(feed, "SWEEP_EVERY", 3)

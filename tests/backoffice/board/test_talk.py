@@ -28,7 +28,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(60)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def address(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+async def address(
+    app: FastAPI, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[str]:
     monkeypatch.setattr(feed, "BEAT_SECONDS", 0.1)
     monkeypatch.setattr(feed, "SESSIONS_EVERY", 2)
     async with served(app) as made:

@@ -50,6 +50,8 @@ _TYPING = {
     Role.DOCTOR: live.Topic.TYPING_DOCTOR,
     Role.DISPATCHER: live.Topic.TYPING_DISPATCHER,
 }
+# One sender's messages take their turns, or several calls at once would pass the limit.
+_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%(turn)s, 0))"
 # What was said under this name already, and how much was said lately.
 _BEFORE = """
 SELECT count(*) AS hits,
@@ -90,8 +92,8 @@ async def send(
     conversation is closed, IdempotencyKeyReused when the name was used for another
     text, FileRefused for a file that is no picture.
     """
-    question = _before(actor, booking_id, client_id)
-    room, before = await chat_rooms.enter_asking(session, actor, booking_id, question)
+    questions = (_turn(actor), _before(actor, booking_id, client_id))
+    room, before = await chat_rooms.enter_asking(session, actor, booking_id, *questions)
     if before.known is not None:
         return await _again(session, before.known, text, picture)
     if room.closed:
@@ -177,6 +179,10 @@ async def picture(
         await journal_read(session, actor, "booking", booking_id, "chat")
     content = await files.open_file(found.storage_name)
     return StoredFile(found.file_name or "", found.media_type, 1, content)
+
+
+def _turn(actor: Actor) -> direct.Statement:
+    return _TURN, {"turn": f"chat sender {actor.user_id}"}
 
 
 def _before(

@@ -150,21 +150,21 @@ async def enter_asking(
     session: AsyncSession,
     actor: Actor,
     booking_id: uuid.UUID,
-    question: direct.Statement,
+    *questions: direct.Statement,
 ) -> tuple[Room, Any]:
-    """Open the conversation to write in it, and ask one thing more on the same way.
+    """Open the conversation to write in it, and ask more on the same way.
 
-    The answer, of which the first row is given, was read under the lock too.
+    The answers were read under the lock too; the first row of the last one is given.
     """
     demand(actor, Permission.CHAT_WRITE)
     values = {"id": booking_id, **access()}
-    together = [(_LOCK, values), (_ROOM, values), question]
-    _, rooms, answers = await direct.fetch_together(session, together)
+    together = [(_LOCK, values), (_ROOM, values), *questions]
+    _, rooms, *answers = await direct.fetch_together(session, together)
     if not rooms:
         raise NotFound
     room = filled(rooms[0])
     await _admit(session, actor, room)
-    return room, answers[0]
+    return room, answers[-1][0]
 
 
 async def _admit(session: AsyncSession, actor: Actor, room: Room) -> None:

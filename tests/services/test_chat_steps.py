@@ -15,7 +15,7 @@ from models.booking import Status
 from services import assignments, chat, chat_steps, visits
 from services.database import Sessions
 from services.edges import in_transaction, transaction
-from services.errors import DomainError, NotFound
+from services.errors import DomainError, NotFound, TooManyRequests
 from tests import factories
 from tests.services.test_races import Act, race
 from tests.talking import Talk, say, talk
@@ -201,6 +201,26 @@ async def test_a_doctor_who_waits_while_the_call_is_taken_says_nothing(
         in_transaction(sessions, taken_away), said_meanwhile()
     )
     assert isinstance(told, NotFound)
+
+
+@pytest.mark.race
+async def test_the_limit_of_one_sender_holds_across_calls(sessions: Sessions) -> None:
+    """A dispatcher who talks in five calls at once says twenty things all the same."""
+    async with transaction(sessions) as session:
+        rooms = [await talk(session) for _ in range(5)]
+    desk = rooms[0].desk
+
+    async def send(number: int) -> object:
+        room = rooms[number % len(rooms)]
+        try:
+            return await in_transaction(
+                sessions, lambda own: say(own, desk, room.id, f"{number}")
+            )
+        except TooManyRequests as refusal:
+            return refusal
+
+    told = await asyncio.gather(*map(send, range(50)))
+    assert sum(isinstance(each, Message) for each in told) == 20
 
 
 def everybody_at_once(here: Talk) -> list[Act]:

@@ -15,9 +15,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import Notification
 from models.notification import NotificationChannel, NotificationStatus
+from models.role_grant import Role
 from services import (
     audit,
     chat_digest,
+    chat_rooms,
     clock,
     jobs,
     notification_channels,
@@ -110,11 +112,23 @@ async def _message(
         return None
     if row.channel is NotificationChannel.TELEGRAM:
         return await telegram_messages.compose(session, row)
+    if await _is_of_a_lost_visit(session, row):
+        return None
     secret = None if row.sealed is None else sealing.unseal(row.sealed)
     short = row.channel is SMS
     return notification_texts.render(
         row.kind, row.locale, row.facts, secret, short=short
     )
+
+
+async def _is_of_a_lost_visit(session: AsyncSession, row: Notification) -> bool:
+    """Tell whether a doctor would hear of a visit that is another's by now."""
+    if telegram_shown.WITH_CARD.get(row.kind) is not Role.DOCTOR:
+        return False
+    if row.booking_id is None or row.user_id is None:
+        return False
+    room = await chat_rooms.load(session, row.booking_id)
+    return not room.holds(Role.DOCTOR, row.user_id)
 
 
 async def _send(claimed: Claimed) -> str | None:

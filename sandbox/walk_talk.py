@@ -14,7 +14,10 @@ from services import chat
 from services.actor import Actor, Via
 from services.errors import NotFound
 
-SHARE, UNANSWERED = 0.4, 0.35
+# How often a step is talked about: in the past, and as the last one of a running call.
+SHARE, RUNNING_SHARE = 0.4, 0.6
+# Of so many conversations of running calls one waits for an answer, the first at once.
+WAITS_OF = 3
 ANSWERS_AFTER = 20.0
 VIA = {"dispatcher": Via.CONSOLE}
 At = Callable[[AsyncSession, float], Awaitable[None]]
@@ -28,6 +31,7 @@ class Talk:
     dispatcher_id: uuid.UUID
     now: float
     at: At
+    running: int = 0
 
     async def after(
         self,
@@ -44,10 +48,11 @@ class Talk:
         """
         verb, moment = step
         stage = STAGE_OF.get(verb)
-        if stage is None or self.chance.random() > SHARE:
+        share = RUNNING_SHARE if last else SHARE
+        if stage is None or self.chance.random() > share:
             return
         exchange = self.chance.choice(STAGES[stage])
-        waits = last and self.chance.random() < UNANSWERED
+        waits = last and self.running % WAITS_OF == 0
         known = {**people, "dispatcher": self.dispatcher_id}
         lines = exchange.lines()[: 1 if waits else 2]
         with suppress(NotFound):
@@ -55,6 +60,7 @@ class Talk:
                 await self.at(session, min(moment + place * ANSWERS_AFTER, self.now))
                 actor = Actor(known[role], Role(role), VIA.get(role, Via.API))
                 await chat.send(session, actor, booking_id, text)
+            self.running += last
             if not waits:
                 await self._read(session, booking_id, known)
 

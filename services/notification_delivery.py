@@ -123,9 +123,8 @@ async def _message(
 
 async def _is_of_a_lost_visit(session: AsyncSession, row: Notification) -> bool:
     """Tell whether a doctor would hear of a visit that is another's by now."""
-    if telegram_shown.WITH_CARD.get(row.kind) is not Role.DOCTOR:
-        return False
-    if row.booking_id is None or row.user_id is None:
+    doctors = telegram_shown.WITH_CARD.get(row.kind) is Role.DOCTOR
+    if not doctors or row.booking_id is None or row.user_id is None:
         return False
     room = await chat_rooms.load(session, row.booking_id)
     return not room.holds(Role.DOCTOR, row.user_id)

@@ -303,8 +303,15 @@ class TestA59:
 
     async def test_a_large_frame_in_pieces_ends_the_socket(self, scene: Scene) -> None:
         async with scene.patient.talking() as phone:
+
+            async def pieces() -> AsyncIterator[str]:
+                for _ in range(17):
+                    yield "x" * 1000
+                # What came after the refusal would reset the line and hide its code.
+                await asyncio.wait_for(phone.connection.wait_closed(), talking.SOON)
+
             with suppress(ConnectionClosed):
-                await phone.connection.send(["x" * 1000 for _ in range(50)])
+                await phone.connection.send(pieces())
             assert await phone.closed() == 1009
 
     async def test_a_compressed_frame_is_not_agreed_on(self, scene: Scene) -> None:

@@ -283,6 +283,10 @@ def test_a_webhook_gets_updates_with_its_secret(telegram: Telegram) -> None:
 
 
 def test_a_webhook_is_tried_until_it_says_yes(telegram: Telegram) -> None:
+    def delivered() -> Any:
+        waits = done(telegram, "getWebhookInfo")["pending_update_count"]
+        return None if waits else True
+
     with listening() as hook:
         hook.answers = [500, 403, 200]
         done(telegram, "setWebhook", url=hook.url, drop_pending_updates=True)
@@ -292,6 +296,7 @@ def test_a_webhook_is_tried_until_it_says_yes(telegram: Telegram) -> None:
         assert got == ["раз", "раз", "раз", "два"]
         info = done(telegram, "getWebhookInfo")
         assert "403" in info["last_error_message"]
+        telegram.wait(delivered, 10, lambda: "nothing left to deliver")
         telegram.duplicate_updates()
         telegram.phone(CHAT).say("три")
         assert hook.next() == hook.next()

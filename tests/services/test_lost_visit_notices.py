@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 from sqlmodel import col
@@ -15,8 +14,6 @@ from services.edges import transaction
 from tests import factories
 from tests.factories import as_staff
 from tests.telling import DROPPED, SENT, SMS, World, never_quiet, read, tried
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @dataclass
@@ -57,6 +54,14 @@ async def stage(sessions: Sessions, world: World) -> Stage:
     return Stage(sessions, desk, doctor, other, booking)
 
 
+async def comes(stage: Stage, world: World, doctor: User, kind: str) -> None:
+    """See that the message of this kind reaches the doctor, once."""
+    row = await stage.notice(doctor, kind)
+    (after,) = await tried(stage.sessions, row)
+    assert after.status is SENT
+    assert len(world.sms.read(row.address)) == 1
+
+
 async def test_who_has_lost_the_visit_is_not_told_that_it_is_theirs(
     stage: Stage, world: World
 ) -> None:
@@ -65,17 +70,11 @@ async def test_who_has_lost_the_visit_is_not_told_that_it_is_theirs(
     (after,) = await tried(stage.sessions, stale)
     assert (after.status, after.attempts, after.next_try_at) == (DROPPED, 0, None)
     assert world.sms.read(stale.address) == []
-    due = await stage.notice(stage.other, "visit_assigned")
-    (after,) = await tried(stage.sessions, due)
-    assert after.status is SENT
-    assert len(world.sms.read(due.address)) == 1
+    await comes(stage, world, stage.other, "visit_assigned")
 
 
 async def test_that_the_visit_was_lost_is_told_to_who_has_lost_it(
     stage: Stage, world: World
 ) -> None:
     await stage.pass_on()
-    lost = await stage.notice(stage.doctor, "visit_lost")
-    (after,) = await tried(stage.sessions, lost)
-    assert after.status is SENT
-    assert len(world.sms.read(lost.address)) == 1
+    await comes(stage, world, stage.doctor, "visit_lost")

@@ -13,7 +13,7 @@ export class Outbox {
   open(call) {
     this.call = call
     const known = new Set(this.items.map(each => each.id))
-    for (const each of unsentOf(call)) if (!known.has(each.id)) this.items.push({ ...each, call, old: true, why: each.picture_name ? "picture" : each.why })
+    for (const each of unsentOf(call)) if (!known.has(each.id)) this.items.push({ ...each, call, old: Boolean(each.why), why: each.picture_name ? "picture" : each.why })
     this.draw()
     this.flush(call)
   }
